@@ -1,0 +1,1 @@
+"""What the stages need from the outside world: Protocols with their value types, one file a noun."""

@@ -1,0 +1,1 @@
+"""Real services as private instances, for the tests."""
