@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from ropeway.interfaces.metrics import Window
 
 LATENCY_NOISE = 0.010
-"""Seconds by which P95 latencies may differ before their ratio counts: scrape and scheduler jitter on a shared machine."""
+"""Seconds by which P95 latencies may differ before their ratio counts: jitter on a shared machine."""
 
 METRICS_LAG = timedelta(seconds=60)
 """Requests that were sent show in the metrics by then, at the usual scrape intervals of 1 to 30 s."""

@@ -16,7 +16,7 @@ INSTALL = "scripts/install-debian-packages --tests"
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """The URL of a server that lives as long as the context. It runs as `postgres` where we are root: it refuses root."""
+    """The URL of a server that lives as long as the context. As root it runs as `postgres`: it refuses root."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs:
         raise RuntimeError(f"PostgreSQL is not installed: {INSTALL}")

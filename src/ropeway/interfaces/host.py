@@ -38,5 +38,5 @@ class Host(Protocol):
         ...
 
     def write(self, path: HostPath, data: BinaryIO, digest: Digest) -> None:
-        """Put a file there, mode 0600, atomically: the path holds the whole file with this digest, or what it held before."""
+        """Put a file there, mode 0600: the path holds all of it, with this digest, or what it held before."""
         ...

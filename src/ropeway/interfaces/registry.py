@@ -57,7 +57,10 @@ class Registry(Protocol):
     def address(self) -> str: ...
 
     def open_run(self, key: Key, experiment: str, tags: Mapping[str, str]) -> TrackingRunId:
-        """The tracking run of this key, made when it is not there."""
+        """The tracking run of this key, made when it is not there.
+
+        Two calls at the same instant may make two, as no registry compares and sets here: a run has one owner.
+        """
         ...
 
     def log(self, run: TrackingRunId, values: RunValues) -> None:

@@ -105,7 +105,7 @@ class Scheduler(Protocol):
     def host(self) -> Host: ...
 
     def submit(self, key: Key, job: JobSpec) -> JobId:
-        """Start the job, or return the id of the one that already has this key. Raises Conflict when the key was cancelled."""
+        """Start the job, or return the id of the one that has this key. Raises Conflict when the key was cancelled."""
         ...
 
     def script(self, key: Key, job: JobSpec) -> str:
@@ -125,11 +125,11 @@ class Scheduler(Protocol):
         ...
 
     def cancel(self, key: Key) -> None:
-        """End the job, and see to it that none ever starts under this key. Quiet when called twice or when it has ended."""
+        """End the job, and see to it that none ever starts under this key. Quiet twice, and when it has ended."""
         ...
 
     def log(self, key: Key, stream: LogStream, offset: int = 0, follow: bool = False) -> Iterator[bytes]:
-        """The job's output from byte `offset`; with `follow`, on until the job has ended. Empty when there is none yet."""
+        """The job's output from byte `offset`; with `follow`, until the job has ended. Empty when there is none."""
         ...
 
     def folder(self, key: Key) -> JobFolder: ...

@@ -78,7 +78,11 @@ class Store(Protocol):
         ...
 
     def sign(self, model: str, digest: Digest, parts: Sequence[Part], lifetime: timedelta) -> Sequence[SignedPart]:
-        """Requests that send these parts and no other bytes, good for `lifetime`."""
+        """Requests that send these parts and no other bytes, good for `lifetime`.
+
+        What the store answers to one: 200; 400 other bytes; 403 too late, sign again; 404 another publisher of the
+        same model has ended the upload, ask `missing` again; 5xx and no answer at all, send again.
+        """
         ...
 
     def publish(self, key: Key, model: str, manifest: Manifest, check: bool = False) -> StoredModel:

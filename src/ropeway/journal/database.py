@@ -15,25 +15,27 @@ from ropeway.journal.schema import STEPS, VERSION
 
 Row = dict[str, Any]
 
-_SHARED_FILE_SYSTEMS = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "lustre",
-    "beegfs",
-    "beegfs_nodev",
-    "gpfs",
-    "ceph",
-    "glusterfs",
-    "fuse.sshfs",
-    "afs",
-}
+_SHARED_FILE_SYSTEMS = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "lustre",
+        "beegfs",
+        "beegfs_nodev",
+        "gpfs",
+        "ceph",
+        "glusterfs",
+        "fuse.sshfs",
+        "afs",
+    }
+)
 
 
 class Transaction(Protocol):
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
-        """The rows of one statement; `?` stands for each value, `{now}` for the database's clock in seconds since 1970."""
+        """The rows of one statement. `?`: a value; `{now}`: the database's clock, in seconds since 1970."""
         ...
 
 
@@ -179,7 +181,7 @@ def _migrate(database: Database) -> None:
         version = rows[0]["version"] if rows else 0
         if version > VERSION:
             raise ConfigError(
-                f"opening the journal: it was written by a newer Ropeway (journal version {version}); this one knows {VERSION}",
+                f"opening the journal: a newer Ropeway wrote it (journal version {version}); this one knows {VERSION}",
                 "uv tool upgrade ropeway",
             )
         _apply(transaction.execute, STEPS[version:])

@@ -25,7 +25,8 @@ class Journal:
                 if rows:
                     return _run(rows[0])
             transaction.execute(
-                "INSERT INTO run (id, pipeline, site, once_key, state, pinned, created_at) VALUES (?, ?, ?, ?, ?, ?, {now})",
+                "INSERT INTO run (id, pipeline, site, once_key, state, pinned, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, {now})",
                 (
                     run.id,
                     run.pipeline,

@@ -91,7 +91,8 @@ class Lease:
 
     def _end_attempt(self, stage: str, number: int, state: AttemptState, record: str | None, error: str | None) -> None:
         self._write(
-            "UPDATE attempt SET state = ?, ended_at = {now}, record = ?, error = ? WHERE run = ? AND stage = ? AND number = ?",
+            "UPDATE attempt SET state = ?, ended_at = {now}, record = ?, error = ?"
+            " WHERE run = ? AND stage = ? AND number = ?",
             (state, record, error, self.run, stage, number),
         )
 
@@ -111,7 +112,8 @@ class Lease:
 
     def _record(self, place: tuple[object, ...], record: str) -> None:
         self._write(
-            "UPDATE effect SET record = ?, recorded_at = {now} WHERE run = ? AND stage = ? AND attempt = ? AND name = ?",
+            "UPDATE effect SET record = ?, recorded_at = {now}"
+            " WHERE run = ? AND stage = ? AND attempt = ? AND name = ?",
             (record, *place),
         )
 
@@ -124,7 +126,7 @@ class Lease:
         rows = transaction.execute("SELECT token, owner FROM run WHERE id = ? {for_update}", (self.run,))
         if not rows or rows[0]["token"] != self.token:
             holder = json.loads(rows[0]["owner"] or "{}") if rows else {}
+            now = f"process {holder.get('pid', '?')} on {holder.get('host', '?')}"
             raise Conflict(
-                f"writing about the run {self.run}: it was taken over by process {holder.get('pid', '?')} on {holder.get('host', '?')}",
-                f"ropeway status {self.run}",
+                f"writing about the run {self.run}: it was taken over by {now}", f"ropeway status {self.run}"
             )

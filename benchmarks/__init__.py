@@ -1,0 +1,1 @@
+"""Measurements: each subject prints a table and writes benchmarks/results/NAME.json."""

@@ -1,0 +1,5 @@
+"""`python -m ropeway`."""
+
+from ropeway.cli.app import main
+
+main()

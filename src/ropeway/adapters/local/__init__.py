@@ -1,0 +1,1 @@
+"""Jobs, endpoints and their metrics on this machine."""

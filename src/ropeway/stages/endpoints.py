@@ -1,0 +1,87 @@
+"""Changing an endpoint: pure edits of its specification, and the one effect that applies them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ropeway.errors import ConfigError
+from ropeway.interfaces.serving import EndpointSpec, EndpointState, RevisionId, RevisionSpec
+from ropeway.journal import Effect
+from ropeway.stages.context import Context
+from ropeway.stages.endpoint_lease import take
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChange:
+    before: EndpointSpec | None
+    after: EndpointSpec
+
+
+def endpoint_name(context: Context) -> str:
+    if context.pipeline.deploy is None:
+        raise ConfigError(f"{context.stage}: the pipeline has no stage deploy")
+    return context.pipeline.deploy.endpoint
+
+
+def present(state: EndpointState | None) -> EndpointSpec | None:
+    """The specification that the endpoint has now."""
+    if state is None:
+        return None
+    return EndpointSpec(state.name, state.owner, tuple(revision.spec for revision in state.revisions.values()))
+
+
+def heaviest(spec: EndpointSpec | None) -> RevisionSpec | None:
+    """The revision with the largest share of the traffic; None when none has any."""
+    weighted = [revision for revision in spec.revisions if revision.weight > 0] if spec else []
+    return max(weighted, key=lambda revision: revision.weight, default=None)
+
+
+def with_revision(spec: EndpointSpec, revision: RevisionSpec) -> EndpointSpec:
+    """The revision added, or replaced where one of its id is there; that one's weight stays."""
+    others = tuple(r for r in spec.revisions if r.id != revision.id)
+    same = next((r for r in spec.revisions if r.id == revision.id), None)
+    kept = replace(revision, weight=same.weight) if same else revision
+    return replace(spec, revisions=(*others, kept))
+
+
+def without_revision(spec: EndpointSpec, revision: RevisionId) -> EndpointSpec:
+    return replace(spec, revisions=tuple(r for r in spec.revisions if r.id != revision))
+
+
+def with_weights(spec: EndpointSpec, weights: Mapping[RevisionId, int]) -> EndpointSpec:
+    """These weights, all others 0."""
+    return replace(spec, revisions=tuple(replace(r, weight=weights.get(r.id, 0)) for r in spec.revisions))
+
+
+def retiring(spec: EndpointSpec, retire_at: float | None, stable: RevisionId) -> EndpointSpec:
+    """Every revision but the stable one is to be taken away after `retire_at`, in seconds since 1970."""
+    return replace(
+        spec, revisions=tuple(replace(r, retire_at=None if r.id == stable else retire_at) for r in spec.revisions)
+    )
+
+
+def change_endpoint(
+    context: Context, name: str, endpoint: str, edit: Callable[[EndpointSpec], EndpointSpec]
+) -> EndpointChange:
+    """Apply the edited specification once, under the name of this effect.
+
+    Raises Conflict when another run or pipeline holds the endpoint.
+    """
+    serving = context.site.serving
+
+    def plan() -> EndpointChange:
+        before = present(serving.state(endpoint))
+        start = before or EndpointSpec(endpoint, context.pipeline.name, ())
+        return EndpointChange(before, replace(edit(start), owner=context.pipeline.name))
+
+    def find(change: EndpointChange) -> EndpointChange | None:
+        return change if present(serving.state(endpoint)) == change.after else None
+
+    def do(change: EndpointChange) -> EndpointChange:
+        serving.apply(change.after, take(context, endpoint))
+        return change
+
+    return context.perform(
+        Effect(name=name, plan=plan, find=find, do=do, plan_kind=EndpointChange, record_kind=EndpointChange)
+    )
