@@ -15,8 +15,8 @@ from ropeway import sites
 from ropeway.errors import RopewayError
 from ropeway.interfaces.serving import InferenceRequest
 from ropeway.names import digest as as_digest
-from ropeway.stages.context import Connections
 from ropeway.runs.status import RunStatus
+from ropeway.stages.context import Connections
 from ropeway.waiting import SYSTEM
 
 REQUESTS = 20

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 from ropeway import places, sites
 from ropeway.config import Pipeline, Site
-from ropeway.errors import ConfigError, Conflict
+from ropeway.errors import ConfigError, Conflict, RopewayError
 from ropeway.journal import Journal, Lease, RunRow, RunState, open_database
 from ropeway.pipeline import HeldRun, proceed
 from ropeway.planning import PlannedEffect, planned
@@ -98,7 +98,10 @@ def resume(
         if from_stage is not None:
             stages = held.pinned.stages
             held.lease.supersede(stages[stages.index(from_stage) :])
-        proceed(held, list(journal.attempts(row.id)), until)
+        try:
+            proceed(held, list(journal.attempts(row.id)), until)
+        finally:
+            _report(journal, row.id)
     return run_status(journal, journal.run(row.id))
 
 
@@ -168,6 +171,14 @@ def _held(journal: Journal, row: RunRow, listener: Listener, *, patient: bool = 
             if holding.reason is not None:
                 raise holding.reason from None
             raise
+
+
+def _report(journal: Journal, run: str) -> None:
+    """Every run leaves a report, however it ended; that it cannot be written changes nothing about the run."""
+    from ropeway.report import write_report
+
+    with suppress(OSError, RopewayError):
+        write_report(journal, journal.run(run))
 
 
 def _wait_for(journal: Journal, run: str) -> Lease:

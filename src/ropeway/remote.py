@@ -98,7 +98,7 @@ class AgentHost:
                         source.seek(start)
                     return self._exchange(request, limit, source)
             except ConnectionError as error:
-                raise self._gone(operation, "its agent died twice") from error
+                raise self._gone(operation, f"its agent died twice: {error}") from error
             except TimeoutError as error:
                 raise self._gone(operation, f"no answer within {limit:g} s") from error
 
@@ -157,7 +157,7 @@ class AgentChannel:
         try:
             yield
         except ConnectionError as error:
-            raise Unavailable(f"talking to {self._name}: the connection was lost", "try again") from error
+            raise Unavailable(f"talking to {self._name}: the connection was lost: {error}", "try again") from error
 
 
 def _converse(process: AgentProcess, request: Json, limit: float, source: BinaryIO | None) -> tuple[Json, bytes]:

@@ -12,8 +12,8 @@ from importlib import resources
 _MAIN = b"import sys\nfrom ropeway_agent.entry import main\nsys.exit(main(sys.argv[1:]))\n"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
-# Runs on Python 3.6 and later, before anything of ours is there. It looks at owner, mode and bytes of what it starts:
-# a file that someone else could have put there is never run.
+# Runs on Python 3.6 and later, before anything of ours is there. It looks at owner, mode and bytes of what it runs: a
+# file that someone else could have put there is never run. It becomes the agent: a second start of Python costs 20 ms.
 _LOADER = """
 import hashlib, os, stat, sys
 home, name, digest, size, fence = {arguments!r}
@@ -53,9 +53,17 @@ try:
     os.chmod(home, 0o700)
     if not whole():
         install()
-    os.execv(sys.executable, [sys.executable, "-I", path, "serve", fence])
 except OSError as error:
     say("refused " + str(error))
+    os._exit(1)
+sys.argv = [path, "serve", fence]
+sys.path.insert(0, path)
+try:
+    from ropeway_agent.entry import main
+    os._exit(main(sys.argv[1:]))
+except BaseException:
+    import traceback
+    traceback.print_exc()
     os._exit(1)
 """
 
@@ -92,7 +100,7 @@ def _zipped(files: dict[str, bytes]) -> bytes:
 
 
 def loader_line(home: str, fence: str) -> bytes:
-    """One line for an interactive Python: check or ask for the archive below `home`, then become its `serve`.
+    """One line for an interactive Python: check the archive below `home`, or ask for it, then become its `serve`.
 
     It answers a line `FENCE send` when it needs the bytes, `FENCE refused REASON` when it will not start.
     """

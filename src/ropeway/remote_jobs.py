@@ -57,7 +57,10 @@ def script(jobs: AgentJobs, key: Key, job: JobSpec, header: tuple[str, ...] = ()
 
 
 def submit(jobs: AgentJobs, key: Key, job: JobSpec, request: Json) -> JobId:
-    """Submit or adopt; `request` holds script, limits and what else this scheduler wants. Sends the recipe if needed."""
+    """Submit or adopt; `request` holds the script, limits and what else the scheduler wants. Sends the recipe
+
+    Raises Conflict for a cancelled key.
+    """
     body = jobs.body(key=key, bundle=job.bundle_digest, **request)
     answer = jobs.host.call("submit", body, _CALL_LIMIT)
     if answer["job_id"] is None:

@@ -49,7 +49,8 @@ class Launch:
 class AgentProcess:
     """A started agent. Deadlines are seconds of `time.monotonic`, None is for ever.
 
-    Raises ConnectionError when the agent is gone, TimeoutError when it is late; it is of no use after either.
+    Raises ConnectionError with its last words when the agent is gone, TimeoutError when it is late; then it is of no
+    use any more.
     """
 
     def __init__(self, launch: Launch) -> None:
@@ -122,7 +123,7 @@ class AgentProcess:
                 word, rest = self._past_fence(fence, deadline)
         except (ConnectionError, TimeoutError) as error:
             command = " ".join(launch.command[:-2])
-            reason = "no answer" if isinstance(error, TimeoutError) else self._died()
+            reason = "no answer" if isinstance(error, TimeoutError) else error
             raise Unavailable(f"starting the agent on {launch.name}: {reason}", f"{command} --version") from error
         if word == "ready":
             hello: Json = json.loads(rest)
@@ -131,6 +132,7 @@ class AgentProcess:
         raise AccessError(f"starting the agent on {launch.name}: {brief(rest)}", hint)
 
     def _died(self) -> str:
+        """Its last words, once it has ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_LIMIT)
         return self.last_words()
@@ -177,7 +179,7 @@ class AgentProcess:
         if self._out in ready:
             data = os.read(self._out, FRAME)
             if not data:
-                raise ConnectionError("the agent has ended")
+                raise ConnectionError(self._died())
             self._buffer += data
         return self._in in ready
 

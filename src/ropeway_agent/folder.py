@@ -1,5 +1,7 @@
 """Where a job's files lie below the root: ROOT/jobs/KEY, with what all jobs share beside it."""
 
+import contextlib
+import errno
 import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional
@@ -7,6 +9,9 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from ropeway_agent.disk import create_json, local, read_json, replace
 from ropeway_agent.errors import Failure
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_ROOM = "room"
+_ROOM_BYTES = 1 << 16
 _KEY = re.compile(r"[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?\Z")
 _INCARNATION = re.compile(r"[A-Za-z0-9_+-]+\.[0-9]+\Z")
 _DIGEST = re.compile(r"sha256-[0-9a-f]{64}\Z")
@@ -62,8 +67,24 @@ class JobFolder(NamedTuple):
         """One of that start's own records: started, marker or ended; None when it has not got so far."""
         return read_json(self.at("incarnations", incarnation, name + ".json"))
 
+    def keep_room(self) -> None:
+        """Take a little of the disk, so that the end can be recorded when the job has filled the rest."""
+        replace(self.at(_ROOM), bytes(_ROOM_BYTES))
+
     def record_end(self, incarnation: str, ending: Dict[str, Any]) -> None:
         """Keep how that start ended, and wake those who watch. The first record stands."""
+        try:
+            self._record_end(incarnation, ending)
+        except OSError as error:
+            if error.errno not in _FULL or not os.path.exists(self.at(_ROOM)):
+                raise
+            os.unlink(self.at(_ROOM))
+            reason = f"{ending.get('reason') or 'ended'}; {error.strerror}"
+            self._record_end(incarnation, dict(ending, reason=reason))
+        with contextlib.suppress(OSError):
+            os.unlink(self.at(_ROOM))
+
+    def _record_end(self, incarnation: str, ending: Dict[str, Any]) -> None:
         os.makedirs(self.at("incarnations", incarnation), mode=0o700, exist_ok=True)
         create_json(self.at("incarnations", incarnation, "ended.json"), ending)
         replace(self.ended_marker, (incarnation + "\n").encode("utf-8"))

@@ -1,5 +1,6 @@
 """Answer requests until the input closes: one at a time, each by the function of its name."""
 
+import contextlib
 import importlib
 import os
 import pwd
@@ -28,12 +29,23 @@ _CONVERSATIONS = {"watch": "watch", "tail": "watch", "push": "push", "read": "fi
 
 def serve(fence: str) -> None:
     """The whole life of an agent's process, after it was started."""
+    os.umask(0o077)
+    _call_ourselves("ropeway-agent")
     wire = Wire(fence)
-    wire.greet(hello())
-    request = wire.receive()
-    while request is not None:
-        wire.send(_answer(request, wire))
+    try:
+        wire.greet(hello())
         request = wire.receive()
+        while request is not None:
+            wire.send(_answer(request, wire))
+            request = wire.receive()
+    except (BrokenPipeError, EOFError):
+        return  # the other side is gone: there is nobody to answer
+
+
+def _call_ourselves(name: str) -> None:
+    """What `ps` and `top` show, instead of a Python that reads its program from a pipe."""
+    with contextlib.suppress(OSError), open("/proc/self/comm", "w") as file:
+        file.write(name)
 
 
 def hello() -> Dict[str, Any]:
@@ -67,7 +79,7 @@ def _answer(request: Dict[str, Any], wire: Wire) -> Dict[str, Any]:
     except ManifestError as error:
         return as_json(Failure("StageFailed", error.message, error.hint))
     except (BrokenPipeError, EOFError):
-        sys.exit(0)  # the other side is gone: there is nobody to answer
+        raise
     except OSError as error:
         return as_json(of_system(f"running {operation}", error))
     except Exception as error:  # noqa: BLE001 - the border of the process: the other side must hear of it

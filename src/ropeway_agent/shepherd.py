@@ -1,7 +1,6 @@
 """The parent of one local job: starts its batch script, holds it to its limits, and records how it ended."""
 
 import contextlib
-import ctypes
 import os
 import resource
 import shutil
@@ -66,7 +65,8 @@ def launch(folder: JobFolder, ready: int, claim: int) -> None:
     os.umask(0o077)
     job_id = _record_self(folder)
     if job_id is not None:
-        os.write(ready, job_id.encode("ascii"))
+        with contextlib.suppress(BrokenPipeError):  # the agent was killed: all the more the job must go on
+            os.write(ready, job_id.encode("ascii"))
         os.close(ready)
         os.close(claim)  # it was locked until now, when the job exists for everyone who looks
         run(folder, job_id)
@@ -84,8 +84,7 @@ def _record_self(folder: JobFolder) -> Optional[str]:
 def run(folder: JobFolder, job_id: str) -> None:
     """Run what job.json and job.sh describe; in the end its ended.json says how that went."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    with contextlib.suppress(OSError, AttributeError):  # without it we miss what left both session and environment
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _adopt_orphans()
     try:
         job = _start(folder, job_id)
     except Exception as error:  # noqa: BLE001 - nobody is above us: what we do not record, nobody learns
@@ -100,8 +99,17 @@ def run(folder: JobFolder, job_id: str) -> None:
         memory.remove_group(job.group)
 
 
+def _adopt_orphans() -> None:
+    # Where it fails we lose little: the CPU seconds of what a command left behind.
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def _start(folder: JobFolder, job_id: str) -> Job:
     spec = read_json(folder.at("job.json")) or {}
+    folder.keep_room()
     group = memory.make_group(job_id, spec["memory"])
     host_oom_kills = memory.host_oom_kills()
     gate, opener = os.pipe()

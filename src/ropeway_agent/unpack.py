@@ -5,7 +5,7 @@ import io
 import os
 import tarfile
 
-from ropeway_agent.disk import as_text
+from ropeway_agent.disk import as_text, local
 from ropeway_agent.errors import Failure
 
 
@@ -20,6 +20,7 @@ def unpack(archive: str, digest: str, folder: str) -> None:
         with tarfile.open(fileobj=io.BytesIO(data), encoding="utf-8", errors="surrogateescape") as tar:
             tar.extraction_filter = lambda member, _path: member  # ours is stricter, and Pythons differ
             for member in tar:
+                member.name, member.linkname = local(member.name), local(member.linkname)
                 if not _safe(member, folder):
                     raise _unsafe(member, archive)
                 member.mode = 0o700 if member.isdir() or member.mode & 0o100 else 0o600

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 import httpx
+import pytest
 
 from ropeway import environments, waiting
 from ropeway.adapters.local.endpoint_files import ServingFolder, Status, read_status
 from ropeway.adapters.local.serving import LocalServing
 from ropeway.adapters.s3 import Credentials, S3Store
-from ropeway.embedded import ports, prometheus, seaweedfs, traefik
+from ropeway.embedded import ports, processes, prometheus, seaweedfs, traefik
 from ropeway.embedded.folder import SiteFolder
 from ropeway.embedded.records import Record
 from ropeway.embedded.service import Service
@@ -41,7 +42,8 @@ from ropeway_agent.manifest import scan
 
 ROOT = Path(__file__).parents[2]
 MODELS = Path(__file__).parent / "models"
-QUIET = 3.0
+TOKEN = 7
+QUIET = 2.0
 """Seconds until the supervisor lets a replica go that is not needed."""
 
 DIGITS = json.dumps(
@@ -73,7 +75,9 @@ class Site:
             return self._bring_up(service)
 
     def _bring_up(self, service: Service) -> Record:
-        chosen = ports.allot(self.folder, [service], new_ports=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ROPEWAY_HOME", str(self.folder.path.parents[1]))
+            chosen = ports.allot(self.folder, [service], new_ports=True)
         return bring_up(Start(self.folder, chosen, lambda _: None), service)
 
     @property
@@ -209,7 +213,7 @@ def infer(model: str, body: bytes = DIGITS) -> InferenceRequest:
 
 
 def until(look: Callable[[], T | None], what: str, seconds: float = 20) -> T:
-    return waiting.poll(look, deadline=timedelta(seconds=seconds), what=what, longest=timedelta(seconds=0.1))
+    return waiting.poll(look, deadline=timedelta(seconds=seconds), what=what, longest=timedelta(seconds=0.05))
 
 
 def state_of(serving: LocalServing, spec: EndpointSpec) -> EndpointState:
@@ -238,6 +242,28 @@ def failed(serving: LocalServing, spec: EndpointSpec, seconds: float = 15) -> Re
         return found if found.failure is not None and found.failure.final else None
 
     return until(look, "the failure to be final", seconds)
+
+
+def applied(serving: LocalServing, spec: EndpointSpec) -> EndpointSpec:
+    serving.apply(spec, TOKEN)
+    reached(serving, spec)
+    return spec
+
+
+def weighted(spec: EndpointSpec, *weights: int) -> EndpointSpec:
+    pairs = zip(spec.revisions, weights, strict=True)
+    return replace(spec, revisions=tuple(replace(each, weight=weight) for each, weight in pairs))
+
+
+def rows(count: int) -> InferenceRequest:
+    """The slow model needs 0.1 s a row."""
+    inputs = [{"name": "rows", "datatype": "FP32", "shape": [count], "data": [0.0] * count}]
+    return infer("slow", json.dumps({"inputs": inputs}).encode())
+
+
+def runs(pid: int) -> bool:
+    found = processes.stat(pid)
+    return found is not None and found.state not in "ZX"
 
 
 def answers(serving: LocalServing, name: str, model: str, count: int) -> list[InferenceAnswer]:

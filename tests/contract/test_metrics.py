@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -14,17 +13,18 @@ import pytest
 
 from ropeway.adapters.local.metrics import LocalMetrics
 from ropeway.adapters.prometheus import PrometheusMetrics
-from ropeway.embedded.folder import SiteFolder
 from ropeway.errors import ConfigError, Unavailable
 from ropeway.interfaces.metrics import Metrics, RevisionRef, Window
 from ropeway.interfaces.serving import EndpointSpec, InferenceRequest, RevisionId
-from tests.contract.serving_site import Site, endpoint, infer, reached, revision, state_of, until
+from tests.contract.serving_site import TOKEN, Site, applied, endpoint, infer, reached, revision, rows, state_of, until
+
+pytest_plugins = ["tests.contract.serving_fixtures"]
 
 SEEN = 2.2
 """Seconds by which every scrape of once a second has seen what was counted before."""
 FOUND = 6.5
 """Seconds by which a new replica is scraped: Prometheus takes new targets once in 5 s."""
-ONE = infer("slow", json.dumps({"inputs": [{"name": "rows", "datatype": "FP32", "shape": [1], "data": [0]}]}).encode())
+ONE = rows(1)
 """The slow model needs 0.1 s for it."""
 BAD = infer("slow", b"{")
 
@@ -73,24 +73,15 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROPEWAY_HOME", str(tmp_path_factory.mktemp("home")))
-        folder = SiteFolder.named("metrics")
-        folder.create()
-        site = Site(folder)
-        try:
-            site.service("metrics")
-            site.start_supervisor()
-            yield made(site)
-        finally:
-            site.stop()
+def history(serving_site: Site) -> Iterator[History]:
+    serving_site.service("metrics")
+    yield made(serving_site)
+    serving_site.serving().delete("slow", TOKEN)
 
 
 def made(site: Site) -> History:
     spec = endpoint("slow", revision("slow", site.publish("slow", "slow")))
-    site.serving().apply(spec, 1)
-    reached(site.serving(), spec)
+    applied(site.serving(), spec)
     history = History(site, spec)
     history.span("nothing", 0, wait=FOUND)
     history.span("seven", 7)

@@ -11,13 +11,14 @@ import pytest
 
 from ropeway import pull as pulling
 from ropeway.adapters.s3 import S3Store
-from ropeway.embedded.folder import SiteFolder
 from ropeway.errors import NotFound, StageFailed, UnexpectedReply
 from ropeway.interfaces.store import Store
 from ropeway.names import Digest
 from ropeway.pull import pull
 from ropeway_agent.manifest import PART_SIZE, Manifest, check, load
 from tests.contract.serving_site import Site, publish
+
+pytest_plugins = ["tests.contract.serving_fixtures"]
 
 FILES = {"empty": 0, "one": 1, "part": PART_SIZE, "deep/er/more": 2 * PART_SIZE + 5}
 
@@ -38,31 +39,17 @@ class Counting:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROPEWAY_HOME", str(tmp_path_factory.mktemp("home")))
-        folder = SiteFolder.named("pull")
-        folder.create()
-        site = Site(folder)
-        try:
-            site.service("store")
-            yield site
-        finally:
-            site.stop()
-
-
-@pytest.fixture(scope="module")
-def big(site: Site) -> Digest:
-    folder = site.folder.path / "big"
+def big(serving_site: Site) -> Digest:
+    folder = serving_site.folder.path / "big"
     for name, size in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(bytes(range(251)) * (size // 251) + bytes(size % 251))
-    return publish(site.store(), "big", folder)
+    return publish(serving_site.store(), "big", folder)
 
 
 @pytest.fixture
-def store(site: Site) -> Counting:
-    return Counting(site.store())
+def store(serving_site: Site) -> Counting:
+    return Counting(serving_site.store())
 
 
 def pulled(store: Counting, digest: Digest, folder: Path, progress: pulling.Progress = lambda _a, _b: None) -> Path:
@@ -99,23 +86,23 @@ def test_a_pull_that_was_cut_short_goes_on_where_it_was(store: Counting, big: Di
     assert not before & set(store.fetched)
 
 
-def test_other_bytes_of_the_same_size_are_refused(site: Site, store: Counting, tmp_path: Path) -> None:
+def test_other_bytes_of_the_same_size_are_refused(serving_site: Site, store: Counting, tmp_path: Path) -> None:
     folder = tmp_path / "sealed"
     folder.mkdir()
     (folder / "weights").write_text("as they were sealed")
-    digest = publish(site.store(), "big", folder)
-    site.alter("big", digest, "weights", b"as they were changed"[:19])
+    digest = publish(serving_site.store(), "big", folder)
+    serving_site.alter("big", digest, "weights", b"as they were changed"[:19])
     with pytest.raises(UnexpectedReply, match="weights at byte 0 in the store is not what was sealed"):
         pulled(store, digest, tmp_path / "models")
     assert not pulling.place(tmp_path / "models", "big", digest).exists()
 
 
-def test_another_manifest_is_refused(site: Site, store: Counting, tmp_path: Path) -> None:
+def test_another_manifest_is_refused(serving_site: Site, store: Counting, tmp_path: Path) -> None:
     folder = tmp_path / "sealed"
     folder.mkdir()
     (folder / "weights").write_text("with another manifest")
-    digest = publish(site.store(), "big", folder)
-    site.alter("big", digest, "manifest.json", b"{}")
+    digest = publish(serving_site.store(), "big", folder)
+    serving_site.alter("big", digest, "manifest.json", b"{}")
     with pytest.raises(UnexpectedReply, match="manifest"):
         pulled(store, digest, tmp_path / "models")
 

@@ -55,10 +55,11 @@ class Daemons:
         self.started.append(process)
         return process
 
-    def speaking(self, command: tuple[str, ...]) -> Process:
+    def speaking(self, command: tuple[str, ...], **environment: str) -> Process:
         """Started, and past its first line."""
-        process = self.start(command)
-        while "here" not in self.log.read_text() and processes.alive(process):
+        said = self.log.read_text().count("here") if self.log.exists() else 0
+        process = self.start(command, **environment)
+        while self.log.read_text().count("here") == said and processes.alive(process):
             os.sched_yield()
         return process
 
@@ -72,7 +73,7 @@ def daemons(tmp_path: Path) -> Iterator[Daemons]:
 
 
 def test_a_daemon_has_a_session_and_an_environment_of_its_own(daemons: Daemons) -> None:
-    process = daemons.start(WAITS, ONLY="this")
+    process = daemons.speaking(WAITS, ONLY="this")
     found = processes.stat(process.pid)
     assert found is not None
     assert found.session == process.pid != os.getsid(0)
@@ -110,8 +111,8 @@ def test_a_later_process_of_the_same_pid_is_another(daemons: Daemons) -> None:
 
 def test_a_daemon_is_found_by_its_mark(daemons: Daemons, tmp_path: Path) -> None:
     mark = f"{tmp_path}/store"
-    process = daemons.start(WAITS, **{processes.MARK: mark})
-    daemons.start(WAITS, **{processes.MARK: f"{tmp_path}/other"})
+    process = daemons.speaking(WAITS, **{processes.MARK: mark})
+    daemons.speaking(WAITS, **{processes.MARK: f"{tmp_path}/other"})
     assert list(processes.marked(mark)) == [(mark, process)]
     assert len(list(processes.marked(f"{tmp_path}/"))) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ropeway.embedded.processes import Process
 from ropeway.embedded.records import Record
 from ropeway.errors import ConfigError, UnexpectedReply
 
+WHERE = Path("store.json")
 RECORD = Record(
     name="store",
     process=Process(4194304, 12345, "a boot"),
@@ -41,13 +43,18 @@ def mode(path: Path) -> int:
 
 @pytest.mark.parametrize("record", [RECORD, replace(RECORD, process=None, url=None, health=None)])
 def test_a_record_is_read_as_it_was_written(record: Record) -> None:
-    assert records.parse(json.loads(records.dump(record))) == record
+    assert records.parse(json.loads(records.dump(record)), WHERE) == record
 
 
-@pytest.mark.parametrize("entry", [{}, {"name": "store"}, {**json.loads(records.dump(RECORD)), "more": 1}])
+@pytest.mark.parametrize("entry", [{}, {"name": "store"}, {"name": "store", "process": {"pid": 1}}])
 def test_a_record_of_another_shape_is_refused(entry: dict[str, object]) -> None:
-    with pytest.raises(UnexpectedReply, match="reading the record of a service"):
-        records.parse(entry)
+    with pytest.raises(UnexpectedReply, match=r"reading the record of a service, store\.json") as caught:
+        records.parse(entry, WHERE)
+    assert caught.value.hint == "rm store.json"
+
+
+def test_what_a_newer_release_added_is_passed_over() -> None:
+    assert records.parse({**json.loads(records.dump(RECORD)), "more": 1}, WHERE) == RECORD
 
 
 def test_records_come_oldest_first(folder: SiteFolder) -> None:
@@ -68,8 +75,10 @@ def test_a_process_that_no_longer_runs_is_not_alive() -> None:
 
 def test_a_start_that_was_cut_short_is_completed_by_the_mark(folder: SiteFolder, tmp_path: Path) -> None:
     mark = f"store-{os.getpid()}"
-    command = ("/usr/bin/env", "sleep", "60")
-    daemon = processes.start(command, folder=tmp_path, log=tmp_path / "log", environment={processes.MARK: mark})
+    log, command = tmp_path / "log", (sys.executable, "-c", "import signal; print('here', flush=True); signal.pause()")
+    daemon = processes.start(command, folder=tmp_path, log=log, environment={processes.MARK: mark})
+    while not log.read_text() and processes.alive(daemon):
+        os.sched_yield()
     try:
         records.save(folder, replace(RECORD, process=None, mark=mark))
         found = records.load(folder, "store")

@@ -74,9 +74,10 @@ def test_what_follows_the_first_line_is_json() -> None:
     assert headers == {"X-Ropeway-Config": marker(ROUTES)}
 
 
-def test_the_marker_changes_with_the_routes() -> None:
+def test_the_marker_names_these_routes_and_no_others() -> None:
     assert marker(ROUTES) == marker(parse(render(ROUTES)))
     assert marker(ROUTES) != marker(Routes())
+    assert marker(ROUTES) != marker(Routes(ROUTES.endpoints, number=1))
 
 
 def test_written_routes_are_loaded_again(tmp_path: Path) -> None:

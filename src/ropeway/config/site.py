@@ -92,8 +92,6 @@ class Site(Section):
 
     @property
     def embedded(self) -> bool:
-        """Whether any part of it is started by `ropeway up`."""
-        return self.serving.kind == "local" or EMBEDDED in (
-            self.registry.uri.controller,
-            self.store.endpoint.controller,
-        )
+        """Whether any part of it has an address that `ropeway up` chooses."""
+        metrics = self.metrics.uri if self.metrics.kind == "prometheus" else None
+        return EMBEDDED in (self.registry.uri.controller, self.store.endpoint.controller, self.serving.gateway, metrics)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import time
 from pathlib import Path
 
 from ropeway.embedded import gateway_files
 from ropeway.embedded.gateway_config import CONFIG_HEADER, CONFIG_PATH
-from ropeway.embedded.routes import Routes
+from ropeway.embedded.routes import EndpointRoute, Routes
+from ropeway.errors import UnexpectedReply
 
 _TIMEOUT = 0.5
 _CONFIRMED_EVERY = 2.0
 _PATIENCE = 3.0
 _WRITE_AGAIN = 5.0
 """Seconds without a confirmation after which the file is written anew: it may have been removed."""
+
+_log = logging.getLogger("ropeway.supervisor")
 
 
 class Gateway:
@@ -23,7 +27,7 @@ class Gateway:
     def __init__(self, file: Path, address: str) -> None:
         self._file = file
         self._address = address.removeprefix("http://").rstrip("/")
-        self.wished = gateway_files.load(file)
+        self.wished = _left_by_the_last(file)
         """What was written last."""
         self.effective = Routes()
         """What it does, by its own word."""
@@ -34,7 +38,7 @@ class Gateway:
     @property
     def settled(self) -> bool:
         """Whether the gateway does what was written last."""
-        return self.effective == self.wished and len(self._open) == 1
+        return self.effective == self.wished
 
     @property
     def problem(self) -> str | None:
@@ -48,14 +52,16 @@ class Gateway:
         """Replicas that some configuration which may be in effect sends requests to."""
         return frozenset().union(*(routes.replicas() for routes in (self.effective, *self._open)))
 
-    def publish(self, routes: Routes) -> None:
+    def publish(self, endpoints: tuple[EndpointRoute, ...]) -> None:
         """Write what is not written yet. Raises ConfigError for routes that Traefik would not take."""
+        changed = endpoints != self.wished.endpoints
         lost = not self.settled and time.monotonic() > self._written_at + _WRITE_AGAIN
-        if routes == self.wished and self._written_at and not lost:
+        if self._written_at and not changed and not lost:
             return
+        routes = Routes(endpoints, self.wished.number + 1) if changed else self.wished
         gateway_files.write(self._file, routes)
         self._written_at = time.monotonic()
-        if routes != self.wished:
+        if changed:
             self.wished = routes
             self._open.append(routes)
 
@@ -67,22 +73,31 @@ class Gateway:
         self._looked_at = now
         try:
             said = _marker(self._address)
+            self._refused = ""
         except ConnectionRefusedError:
-            self._refused = f"the gateway at {self._address} does not run"
-            # It does not run, so it sends nothing to anybody; when it starts, it reads the newest file.
-            self.effective, self._open = Routes(), [self.wished]
-            return
+            said, self._refused = None, f"the gateway at {self._address} does not run"
         except (OSError, http.client.HTTPException):
             return
-        self._refused = ""
         self._confirm(said)
 
     def _confirm(self, said: str | None) -> None:
-        """What was written before the configuration in effect comes never again."""
-        for at, routes in enumerate(self._open):
-            if gateway_files.marker(routes) == said:
-                self.effective, self._open = routes, self._open[at:]
-                return
+        """What was written before the configuration in effect comes never again.
+
+        A gateway without any of ours sends nothing to anybody; once it reads the file, it reads the newest.
+        """
+        known = [at for at, routes in enumerate(self._open) if gateway_files.marker(routes) == said]
+        if known:
+            self.effective, self._open = self._open[known[0]], self._open[known[0] :]
+        else:
+            self.effective, self._open = Routes(), [self.wished]
+
+
+def _left_by_the_last(file: Path) -> Routes:
+    try:
+        return gateway_files.load(file)
+    except UnexpectedReply as error:
+        _log.warning("the gateway's file is written anew: %s", error.message)
+        return Routes()
 
 
 def _marker(address: str) -> str | None:

@@ -16,8 +16,8 @@ _COMMENT = "# ropeway: "
 
 
 def marker(routes: Routes) -> str:
-    """The same routes have the same marker."""
-    return hashlib.sha256(_compact(routes).encode()).hexdigest()[:16]
+    """What the gateway says while these routes are in effect, and for no others."""
+    return f"{routes.number}-{hashlib.sha256(_compact(routes).encode()).hexdigest()[:16]}"
 
 
 def render(routes: Routes) -> str:

@@ -16,7 +16,7 @@ from ropeway.embedded.plan import Action, Drain, Kill, Phase, Pull, Start, Termi
 from ropeway.embedded.probes import Look, Prober
 from ropeway.embedded.pulls import Pulls
 from ropeway.embedded.replicas import Ended, Fleet
-from ropeway.embedded.routes import Routes
+from ropeway.embedded.routes import EndpointRoute
 from ropeway.embedded.scene import SERVING, Scene, route, status, view
 from ropeway.embedded.tidying import tidy
 from ropeway.errors import ConfigError
@@ -116,12 +116,12 @@ class Reconciler:
             _log.warning("replica %s died: %s", ended.replica.id, ended.death.reason)
             self._endpoints.died(ended)
 
-    def _routes(self, scenes: dict[str, Scene]) -> Routes:
+    def _routes(self, scenes: dict[str, Scene]) -> tuple[EndpointRoute, ...]:
         """An endpoint that must not be touched keeps the routes that it has."""
         wished = self._gateway.wished
         kept = [each for each in wished.endpoints if self._endpoints.untouchable(each.endpoint)]
         made = [route(scene, wished.of(name).shares) for name, scene in scenes.items() if not scene.wish.deleted]
-        return Routes(tuple(sorted((*kept, *made), key=lambda each: each.endpoint)))
+        return tuple(sorted((*kept, *made), key=lambda each: each.endpoint))
 
     def _plan(self, scene: Scene) -> tuple[Action, ...]:
         carrying = self._gateway.wished.of(scene.wish.spec.name).shares
@@ -177,7 +177,7 @@ class Reconciler:
 
     def _empty_gateway(self) -> None:
         empty = tuple(replace(each, revisions=()) for each in self._gateway.wished.endpoints)
-        self._gateway.publish(Routes(empty))
+        self._gateway.publish(empty)
         deadline = time.monotonic() + GATEWAY_WITHIN
         while not self._gateway.settled and time.monotonic() < deadline:
             time.sleep(0.05)

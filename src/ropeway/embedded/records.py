@@ -6,6 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from ropeway.embedded import processes
@@ -46,13 +47,17 @@ def dump(record: Record) -> str:
     return json.dumps(dataclasses.asdict(record), indent=1)
 
 
-def parse(entry: dict[str, Any]) -> Record:
-    """The record in a JSON object. Raises UnexpectedReply when it is not one of ours."""
+def parse(entry: dict[str, Any], where: Path) -> Record:
+    """The record in a JSON object, read from `where`. What a newer release added is passed over.
+
+    Raises UnexpectedReply when something is missing.
+    """
     try:
         process = Process(**entry["process"]) if entry["process"] else None
-        return Record(**{**entry, "process": process, "command": tuple(entry["command"])})
+        known = {field.name: entry[field.name] for field in dataclasses.fields(Record) if field.name in entry}
+        return Record(**{**known, "process": process, "command": tuple(entry["command"])})
     except (KeyError, TypeError) as error:
-        raise UnexpectedReply(f"reading the record of a service: {error!r}", "ropeway down, then ropeway up") from error
+        raise UnexpectedReply(f"reading the record of a service, {where}: {error!r}", f"rm {where}") from error
 
 
 def save(folder: SiteFolder, record: Record) -> None:
@@ -64,7 +69,7 @@ def load(folder: SiteFolder, name: str) -> Record | None:
     entry = read(folder.record(name))
     if not entry:
         return None
-    record = parse(entry)
+    record = parse(entry, folder.record(name))
     return record if record.process else dataclasses.replace(record, process=_by_mark(record.mark))
 
 

@@ -39,9 +39,10 @@ class EndpointRoute:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Everything that the gateway does for one site."""
+    """Everything that the gateway does for one site. `number` grows with every change, so that no two are the same."""
 
     endpoints: tuple[EndpointRoute, ...] = ()
+    number: int = 0
 
     def of(self, endpoint: str) -> EndpointRoute:
         """The endpoint's route, empty when it has none."""

@@ -41,7 +41,7 @@ class Transaction(Protocol):
 
 class Database(Protocol):
     def writing(self) -> AbstractContextManager[Transaction]:
-        """All or nothing, alone among the writers of the rows that it touches. Raises Unavailable when the database is."""
+        """All or nothing, alone among the writers of the rows that it touches. Raises Unavailable."""
         ...
 
     def reading(self) -> AbstractContextManager[Transaction]: ...

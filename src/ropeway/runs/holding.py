@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
 from types import TracebackType
 from typing import Self
@@ -50,5 +50,6 @@ class Holding:
                 return
 
     def _stop(self, reason: RopewayError) -> None:
+        """A real signal: the main thread may be waiting in a system call, for a job's end."""
         self.reason = reason
-        _thread.interrupt_main()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

@@ -81,7 +81,7 @@ def follow(context: Context) -> JobStatus:
                     f"following the job {context.key}: unknown since {since:%H:%M:%S}: {error}",
                     f"ropeway resume {context.run}",
                 ) from error
-            context.say(f"the scheduler does not answer since {since:%H:%M:%S}; the job is left alone")
+            context.say(f"unknown since {since:%H:%M:%S}, the job is left alone: {error}")
             context.clock.sleep(5)
             continue
         if status.state is not JobState.SUCCEEDED:
@@ -105,12 +105,10 @@ def _failed(context: Context, status: JobStatus) -> StageFailed:
         JobState.OUT_OF_MEMORY: "out of memory",
         JobState.TIMEOUT: "its time was over",
     }.get(status.state, str(status.state))
-    reason = f" ({status.reason})" if status.reason else ""
     last_words = _tail(context)
     said = f": {last_words}" if last_words else ""
-    return StageFailed(
-        f"running the job {status.job_id}: {ended}{reason}{said}", f"ropeway logs {context.run} {context.stage}"
-    )
+    hint = f"ropeway logs {context.run} {context.stage}"
+    return StageFailed(f"running the job {status.job_id}: {status.reason or ended}{said}", hint)
 
 
 def _tail(context: Context) -> str:

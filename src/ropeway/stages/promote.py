@@ -32,6 +32,12 @@ GATEWAY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    revision: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     endpoint: str
     revision: RevisionId
@@ -79,7 +85,11 @@ def _roll_out(context: Context, section: Rollout, revision: Revision) -> tuple[S
     results = []
     for weight in weights:
         _shift(context, revision, weight)
-        results.append(_judge(context, plan, revision, weight))
+        try:
+            results.append(context.perform(_judgement(context, plan, revision, weight)))
+        except StageFailed:
+            withdraw(context, revision)
+            raise
     return tuple(results)
 
 
@@ -88,8 +98,6 @@ def _shift(context: Context, revision: Revision, weight: int) -> None:
     if revision.replaces:
         shares[RevisionId(revision.replaces)] = 100 - weight
     change_endpoint(context, f"weight-{weight}", revision.endpoint, lambda spec: with_weights(spec, shares))
-    wait_weight(context, revision.endpoint, RevisionId(revision.id), weight)
-    context.say(f"{revision.id} has {weight} % of the traffic")
 
 
 def wait_weight(context: Context, endpoint: str, revision: RevisionId, weight: int) -> None:
@@ -103,8 +111,22 @@ def wait_weight(context: Context, endpoint: str, revision: RevisionId, weight: i
     poll(look, deadline=GATEWAY, what=f"{weight} % of {endpoint} at {revision}", clock=context.clock)
 
 
+def _judgement(context: Context, plan: Plan, revision: Revision, weight: int) -> Effect[Judgement, StepResult]:
+    """Changes nothing, but is recorded: a run that is resumed must not judge again a step that it has left."""
+    return Effect(
+        name=f"judge-{weight}",
+        plan=lambda: Judgement(revision.id, weight),
+        find=lambda _: None,
+        do=lambda _: _judge(context, plan, revision, weight),
+        plan_kind=Judgement,
+        record_kind=StepResult,
+    )
+
+
 def _judge(context: Context, plan: Plan, revision: Revision, weight: int) -> StepResult:
-    """Watch one step until it is passed; take the revision back, and raise StageFailed, when it is worse."""
+    """Watch one step until it is passed. Raises StageFailed when the new revision is worse."""
+    wait_weight(context, revision.endpoint, RevisionId(revision.id), weight)
+    context.say(f"{revision.id} has {weight} % of the traffic")
     step = Step(weight, context.clock.now())
     while True:
         now = context.clock.now()
@@ -114,7 +136,6 @@ def _judge(context: Context, plan: Plan, revision: Revision, weight: int) -> Ste
         if isinstance(decision, Advance):
             return _result(weight, decision, stable, canary)
         if isinstance(decision, Abort):
-            withdraw(context, revision)
             raise StageFailed(
                 f"promoting {revision.endpoint} {revision.id} at {weight} %: {decision.reason}; "
                 "the old revision has all the traffic again",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from ropeway.errors import Conflict
 from ropeway.interfaces.host import Channel
 from ropeway.interfaces.store import Part, SignedPart
 from ropeway.names import Digest, HostPath
@@ -23,12 +24,19 @@ def push(context: Context, model: str, manifest: Manifest, source: HostPath) -> 
 
     Raises Unavailable when the store or the host does not answer, UnexpectedReply when the store refuses the bytes.
     """
-    missing = context.site.store.missing(context.key, model, manifest)
-    if not missing:
-        return 0
-    with context.site.scheduler.host.open("push", {"directory": source}) as channel:
-        _Sending(context, model, Digest(manifest.digest), channel, missing).run()
-    return sum(part.size for part in missing)
+    for last in (False, False, True):
+        missing = context.site.store.missing(context.key, model, manifest, check=True)
+        if not missing:
+            break
+        try:
+            with context.site.scheduler.host.open("push", {"directory": source}) as channel:
+                _Sending(context, model, Digest(manifest.digest), channel, missing).run()
+        except Conflict:  # another publisher of the same model has ended an upload that we shared: look again
+            if last:
+                raise
+        else:
+            return sum(part.size for part in missing)
+    return 0
 
 
 class _Sending:

@@ -53,7 +53,7 @@ def _publish(context: Context, trained: TrainedModel, version: ModelVersion) -> 
         manifest = sealed_manifest(context, plan.source)
         sent = push(context, plan.model, manifest, plan.source)
         store.note(plan.model, plan.digest, plan.key, plan.provenance.encode())
-        stored = store.publish(plan.key, plan.model, manifest)
+        stored = store.publish(plan.key, plan.model, manifest, check=True)
         return Published(stored.uri, stored.size, sent)
 
     return Effect(

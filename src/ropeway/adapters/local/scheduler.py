@@ -13,10 +13,10 @@ from ropeway.remote_jobs import AgentJobs
 
 
 class LocalScheduler:
-    """Implements Scheduler. Jobs start at once; `resources.memory` is kept where this user may make cgroups.
+    """Implements Scheduler. Jobs start at once: there is no queue, and CPUs and GPUs are not handed out.
 
     `root` is the folder on the host for jobs, bundles and data, made when needed. A job that is cancelled, or that
-    runs too long, has `grace` between TERM and KILL.
+    runs too long, has `grace` between TERM and KILL. `resources.memory` is kept where this user may make cgroups.
     """
 
     def __init__(self, host: Host, root: HostPath, grace: timedelta = timedelta(seconds=10)) -> None:
