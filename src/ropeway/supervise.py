@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import ropeway
@@ -13,10 +14,10 @@ from ropeway.adapters.local.endpoint_files import ServingFolder
 from ropeway.adapters.local.serving import supervised
 from ropeway.embedded import prometheus, traefik
 from ropeway.embedded.folder import SiteFolder
-from ropeway.embedded.runtime_command import RuntimeCommand
 from ropeway.embedded.service import Launch, Ports, Program, Progress, Service
-from ropeway.embedded.supervisor import SupervisorSettings, run
 from ropeway.runtime_code import runtime_code
+from ropeway.supervisor.runtime_command import RuntimeCommand
+from ropeway.supervisor.supervisor import SupervisorSettings, run
 
 NAME = "supervisor"
 RUNTIME_IMPORTS = ("onnxruntime", "uvicorn", "uvloop", "prometheus_client", "orjson", "yaml")
@@ -29,6 +30,7 @@ def supervisor_service(folder: SiteFolder) -> Service:
         install=_install,
         launch=lambda program, ports: _launch(folder, program, ports),
         needs=("store", "gateway"),
+        grace=timedelta(seconds=60),  # replicas answer what they have accepted
         ready=lambda _: _looks(folder),
     )
 

@@ -2,8 +2,13 @@
 
 import contextlib
 import os
+import re
 import time
 from typing import Iterator, List, NamedTuple, Optional
+
+from ropeway_agent import identity
+
+_GROUP = re.compile(r"ropeway-local-([0-9]+)-([0-9]+)\Z")
 
 
 class MemoryGroup(NamedTuple):
@@ -21,11 +26,12 @@ class MemoryGroup(NamedTuple):
         return _counter(os.path.join(self.path, name), "oom_kill")
 
 
-def make_group(name: str, limit: Optional[int], root: str = "/") -> Optional[MemoryGroup]:
+def make_group(job_id: str, limit: Optional[int], root: str = "/") -> Optional[MemoryGroup]:
     """A new group with this limit in bytes; None where we may not make one. `root` is where /proc and /sys lie."""
     for parent in _parents(root):
-        group = MemoryGroup(os.path.join(parent.path, "ropeway-" + name), parent.version)
+        group = MemoryGroup(os.path.join(parent.path, "ropeway-" + job_id), parent.version)
         try:
+            _sweep(parent.path)
             os.mkdir(group.path)
         except OSError:
             continue
@@ -42,6 +48,15 @@ def remove_group(group: MemoryGroup) -> None:
             os.rmdir(group.path)
             return
         time.sleep(0.01)  # what has just ended is counted a little longer
+
+
+def _sweep(parent: str) -> None:
+    """Remove the groups of jobs whose shepherd was killed; one with processes in it cannot be removed."""
+    for name in os.listdir(parent):
+        shepherd = _GROUP.match(name)
+        if shepherd and identity.start_time(int(shepherd.group(1))) != int(shepherd.group(2)):
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.join(parent, name))
 
 
 def host_oom_kills() -> int:

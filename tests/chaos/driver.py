@@ -27,7 +27,9 @@ WRITES = ("begin", "finish", "fail", "state", "supersede")
 
 
 def point(name: str) -> None:
-    """Die here, unless it has happened here before."""
+    """Die here, unless it has happened here before. A second attempt is left in peace, or there were no end."""
+    if " 1" not in name and not name.startswith("state "):
+        return
     killed = KILLED.read_text().splitlines() if KILLED.exists() else []
     if name in killed:
         return

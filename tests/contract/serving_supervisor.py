@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from ropeway.adapters.s3 import Credentials, S3Store
-from ropeway.embedded.autoscale import ScalePolicy
-from ropeway.embedded.runtime_command import RuntimeCommand
-from ropeway.embedded.supervisor import SupervisorSettings, run
+from ropeway.supervisor.autoscale import ScalePolicy
+from ropeway.supervisor.runtime_command import RuntimeCommand
+from ropeway.supervisor.supervisor import SupervisorSettings, run
 
 
 def main(settings: Path) -> None:

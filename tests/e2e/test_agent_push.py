@@ -30,8 +30,7 @@ class Sink:
         self.faults: list[Callable[[Handler], None]] = []
         self.requests: list[str] = []
         self.connections = 0
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"sink": self}))
-        self.server.daemon_threads = True
+        self.server = QuietServer(("127.0.0.1", 0), type("Bound", (Handler,), {"sink": self}))
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def url(self, path: str, start: int) -> str:
@@ -44,6 +43,14 @@ class Sink:
             for file in manifest.files
             for (start, size), sha in zip(file.ranges(), file.parts, strict=True)
         ]
+
+
+class QuietServer(ThreadingHTTPServer):
+    """A sender that hangs up is part of the test."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None: ...
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -274,7 +281,7 @@ def test_https_goes_through_the_proxy_that_is_set(sink: Sink, model: Path, tmp_p
             asked.append(self.path)
             self.send_error(403)
 
-    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    proxy = QuietServer(("127.0.0.1", 0), Proxy)
     Proxy.sink = sink
     threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
     environment = {"https_proxy": f"http://127.0.0.1:{proxy.server_port}", "PATH": os.environ["PATH"]}

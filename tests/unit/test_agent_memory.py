@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ropeway_agent import identity
 from ropeway_agent.memory import MemoryGroup, make_group, remove_group
 
 V1 = "9:name=systemd:/\n4:memory:/user/me\n0::/\n"
@@ -49,6 +50,16 @@ def test_a_name_that_is_taken_is_not_shared(tmp_path: Path) -> None:
     place = host(tmp_path, V1, "memory/user/me")
     (place / "ropeway-job").mkdir()
     assert make_group("job", None, str(tmp_path)) is None
+
+
+def test_what_killed_shepherds_have_left_is_swept(tmp_path: Path) -> None:
+    place = host(tmp_path, V1, "memory/user/me")
+    me = identity.mine()
+    names = [f"ropeway-local-{me.pid}-{me.start}", f"ropeway-local-{me.pid}-1", "ropeway-local-x-1", "other"]
+    for name in names:
+        (place / name).mkdir()
+    make_group("job", None, str(tmp_path))
+    assert {path.name for path in place.iterdir()} == {*names, "ropeway-job"} - {names[1]}
 
 
 @pytest.mark.parametrize(("version", "name"), [(1, "memory.oom_control"), (2, "memory.events")])

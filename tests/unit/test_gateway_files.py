@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ropeway.embedded.gateway_config import configuration, validate
-from ropeway.embedded.gateway_files import load, marker, parse, render, write
-from ropeway.embedded.routes import Backend, EndpointRoute, RevisionRoute, Routes
 from ropeway.errors import ConfigError, UnexpectedReply
 from ropeway.interfaces.serving import RevisionId
+from ropeway.supervisor.gateway_config import configuration, validate
+from ropeway.supervisor.gateway_files import load, marker, parse, render, write
+from ropeway.supervisor.routes import Backend, EndpointRoute, RevisionRoute, Routes
 
 STABLE = RevisionRoute(RevisionId("v1-a"), 90, (Backend("v1-a-1", 20001), Backend("v1-a-2", 20002)))
 CANARY = RevisionRoute(RevisionId("v2-b"), 10, (Backend("v2-b-1", 20003),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -77,7 +78,9 @@ def ran(tmp_path: Path) -> Ran:
 )
 def test_shellcheck_finds_nothing(script: JobScript) -> None:
     text = batch_script(script)
-    checked = subprocess.run(["shellcheck", "--severity=style", "-"], input=text, capture_output=True, text=True)
+    place = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    shellcheck = shutil.which("shellcheck", path=place) or "shellcheck"
+    checked = subprocess.run([shellcheck, "--severity=style", "-"], input=text, capture_output=True, text=True)
     assert checked.stdout == ""
     assert checked.returncode == 0
 

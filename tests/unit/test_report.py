@@ -14,6 +14,7 @@ from ropeway.journal import Journal, RunRow
 from ropeway.report import write_report
 from tests import report_sample as sample
 from tests.page_reader import reported, section
+from tests.report_stages import DIGEST, REGISTRY, SIZE, TRACKING, URL
 from tests.report_story import RUN, begun
 
 
@@ -37,9 +38,9 @@ def test_a_finished_run_tells_its_hand_over_by_stage() -> None:
 
 def test_a_finished_run_tells_its_model_checks_and_gates() -> None:
     _, _, facts = reported(sample.finished)
-    named = {"name": "mnist", "version": 2, "digest": sample.DIGEST, "alias": "production"}
+    named = {"name": "mnist", "version": 2, "digest": DIGEST, "alias": "production"}
     assert facts["schema"] == "ropeway.report/1"
-    assert facts["model"] == named | {"size": sample.SIZE, "files": 4}
+    assert facts["model"] == named | {"size": SIZE, "files": 4}
     assert [check["passed"] for check in facts["checks"]] == [True] * 5
     gate = {"metric": "accuracy", "required": ">= 0.95", "measured": 0.982, "passed": True}
     assert facts["quality"]["gates"] == [gate]
@@ -58,13 +59,13 @@ def test_a_finished_run_tells_its_rollout_and_every_effect() -> None:
     assert moved[1:] == [("production", 1, 2), ("previous", None, 1), ("candidate", 2, None)]
     assert [step["weight"] for step in facts["rollout"]["steps"]] == [10, 50, 100]
     assert facts["rollout"]["kept_until"] > facts["run"]["ended_at"]
-    assert len(facts["effects"]) == len(section(page, "effects").all("tr")) - 1 == 16
+    assert len(facts["effects"]) == len(section(page, "effects").all("tr")) - 1 == 19
 
 
 def test_a_finished_run_tells_where_its_model_comes_from() -> None:
     _, page, facts = reported(sample.finished)
     origin = facts["provenance"]
-    assert origin["tracking_link"] == f"{sample.REGISTRY}/#/runs/{sample.TRACKING}"
+    assert origin["tracking_link"] == f"{REGISTRY}/#/runs/{TRACKING}"
     assert [job["id"] for job in origin["jobs"]] == ["48213", "48214"]
     assert origin["training"]["torch"] == "2.15.0+cpu"
     assert origin["versions"]["SeaweedFS"]
@@ -78,8 +79,8 @@ def test_the_commands_reproduce_and_check_the_run() -> None:
     pipeline = parse_pipeline(again["file"], again["file_name"])
     assert pipeline.model_dump(mode="json", by_alias=True, exclude_none=True) == facts["pipeline"]
     assert again["lines"] == "ropeway run pipeline.yaml --site one-machine"
-    assert commands["Check the bytes"]["prints"] == f"{sample.DIGEST.removeprefix('sha256-')}  manifest.json"
-    assert f"curl -sS {sample.URL}/v2/models/mnist/infer" in commands["Ask the endpoint"]["lines"]
+    assert commands["Check the bytes"]["prints"] == f"{DIGEST.removeprefix('sha256-')}  manifest.json"
+    assert f"curl -sS {URL}/v2/models/mnist/infer" in commands["Ask the endpoint"]["lines"]
     assert commands["Roll back"]["lines"] == "ropeway rollback mnist"
     assert all(command["lines"] in section(page, "commands").text for command in facts["commands"])
 
@@ -114,6 +115,14 @@ def test_a_verdict_that_did_not_pass_shows_its_checks_and_latencies() -> None:
     assert [check["passed"] for check in facts["checks"]] == [True, True, True, True, False]
     assert facts["latency"]["p95"] > facts["latency"]["bound"] == pytest.approx(0.1)
     assert "bound 100" in section(page, "latency").text
+
+
+def test_a_rollout_that_was_ended_tells_its_steps_so_far() -> None:
+    _, page, facts = reported(sample.worse)
+    steps = [(step["weight"], step["judged"], step["requests"]) for step in facts["rollout"]["steps"]]
+    assert steps == [(10, True, 64), (50, None, None)]
+    assert "not passed" in section(page, "rollout").text
+    assert facts["rollout"]["replaced"] is None
 
 
 def test_a_run_that_was_held_up_tells_its_waits_apart_from_its_work() -> None:

@@ -90,7 +90,7 @@ def given_rows(story: Story, record: dict[str, object]) -> Source:
     return Source(run, tuple(attempts), tuple(effects), found.folder, found.now)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(RECORD)
 def test_any_record_has_a_page_and_strict_json(story: Story, record: dict[str, object]) -> None:
     report = report_of(given_rows(story, record))
@@ -98,7 +98,7 @@ def test_any_record_has_a_page_and_strict_json(story: Story, record: dict[str, o
     json.dumps(as_json(report), allow_nan=False, ensure_ascii=False).encode()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(st.sampled_from(FILES), ANYTHING | RECORD)
 def test_any_result_file_has_a_page_and_strict_json(story: Story, name: str, content: object) -> None:
     stage, _, file = name.partition("/")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ropeway.embedded.exposition import labels, samples
-from ropeway.embedded.probes import BUCKETS, IN_FLIGHT, REQUESTS, Look
+from ropeway.supervisor.exposition import labels, samples
+from ropeway.supervisor.probes import BUCKETS, IN_FLIGHT, REQUESTS, Look
 
 TEXT = """# HELP kserve_model_request_total Requests.
 # TYPE kserve_model_request_total counter

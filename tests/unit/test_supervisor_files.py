@@ -11,12 +11,12 @@ import pytest
 from ropeway.adapters.local import metric_files
 from ropeway.adapters.local.endpoint_files import ServingFolder
 from ropeway.adapters.local.metric_files import Counts
-from ropeway.embedded import replica_logs, targets
-from ropeway.embedded.plan import Phase, Replica
-from ropeway.embedded.runtime_command import RuntimeCommand
-from ropeway.embedded.tidying import KEPT_LOGS, KEPT_MODELS, tidy
 from ropeway.interfaces.serving import RevisionId, RevisionSpec
 from ropeway.names import Digest
+from ropeway.supervisor import replica_logs, targets
+from ropeway.supervisor.plan import Phase, Replica
+from ropeway.supervisor.runtime_command import RuntimeCommand
+from ropeway.supervisor.tidying import KEPT_LOGS, KEPT_MODELS, tidy
 
 DIGEST = Digest("sha256-" + "a" * 64)
 SPEC = RevisionSpec(RevisionId("v1-a"), "mnist", 1, DIGEST, "s3://a/")

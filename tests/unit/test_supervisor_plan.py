@@ -7,7 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ropeway.embedded.plan import (
+from ropeway.interfaces.serving import Failure, RevisionId, RevisionSpec
+from ropeway.names import Digest
+from ropeway.supervisor.plan import (
     LIVE,
     Action,
     Drain,
@@ -23,9 +25,7 @@ from ropeway.embedded.plan import (
     Terminate,
     plan,
 )
-from ropeway.embedded.trouble import Trouble
-from ropeway.interfaces.serving import Failure, RevisionId, RevisionSpec
-from ropeway.names import Digest
+from ropeway.supervisor.trouble import Trouble
 
 DIGEST = Digest("sha256-" + "a" * 64)
 SPEC = RevisionSpec(RevisionId("v1-a"), "mnist", 1, DIGEST, "s3://a/", maximum=5, weight=100)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ropeway.embedded.autoscale import Load, ScalePolicy, demand, desired, observe
+from ropeway.supervisor.autoscale import Load, ScalePolicy, demand, desired, observe
 
 POLICY = ScalePolicy(target=4, window=2, quiet=60)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ropeway.adapters.local.endpoint_files import RevisionStatus, Status, Wish
-from ropeway.embedded.autoscale import ScalePolicy
-from ropeway.embedded.memory import Memory
-from ropeway.embedded.plan import ModelPlace, Phase, Replica
-from ropeway.embedded.pulls import Transfer
-from ropeway.embedded.routes import Backend, EndpointRoute, RevisionRoute
-from ropeway.embedded.scene import Scene, route, status, view
-from ropeway.embedded.trouble import Death, Trouble
 from ropeway.interfaces.serving import EndpointSpec, Failure, RevisionId, RevisionSpec
 from ropeway.names import Digest
+from ropeway.supervisor.autoscale import ScalePolicy
+from ropeway.supervisor.memory import Memory
+from ropeway.supervisor.plan import ModelPlace, Phase, Replica
+from ropeway.supervisor.pulls import Transfer
+from ropeway.supervisor.routes import Backend, EndpointRoute, RevisionRoute
+from ropeway.supervisor.scene import Scene, route, status, view
+from ropeway.supervisor.trouble import Death, Trouble
 
 OLD = RevisionSpec(RevisionId("v1-a"), "mnist", 1, Digest("sha256-" + "a" * 64), "s3://a/", maximum=4, weight=90)
 NEW = replace(OLD, id=RevisionId("v2-b"), digest=Digest("sha256-" + "b" * 64), weight=10)

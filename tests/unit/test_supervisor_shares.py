@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ropeway.embedded.shares import Carrier, shares
 from ropeway.interfaces.serving import RevisionId
+from ropeway.supervisor.shares import Carrier, shares
 
 OLD, NEW = RevisionId("v1"), RevisionId("v2")
 

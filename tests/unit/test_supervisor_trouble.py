@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ropeway.embedded.trouble import (
+from ropeway.supervisor.trouble import (
     FIRST_DELAY,
     GIVE_UP_AFTER,
     LONGEST_DELAY,

@@ -39,7 +39,7 @@ def mostly_idle(given: HandOver) -> bool:
 
 def part_name(stage: str | None) -> str:
     """What the page calls a part of the hand-over; training's part of it comes after the seal."""
-    return {None: "standing still", "train": "collect results"}.get(stage, stage or "")
+    return {None: "no stage at work", "train": "collect results"}.get(stage, stage or "")
 
 
 def part_class(stage: str | None, place: int) -> str:

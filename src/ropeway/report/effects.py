@@ -36,7 +36,7 @@ def result(row: EffectRow) -> str:
     record = reading.mapping(row.record)
     if not record:
         return ""
-    say = _WORDS.get(row.name) or (_alias if row.name.startswith("alias-") else _endpoint)
+    say = _WORDS.get(row.name) or _WORDS.get(row.name.partition("-")[0] + "-") or _endpoint
     return clean(say(record), 200)
 
 
@@ -61,6 +61,7 @@ def _published(record: Mapping[str, Any]) -> str:
     return f"{words.size(sent)} of {words.size(size)} sent" if size is not None and sent is not None else ""
 
 
+# By the effect's name, or by what it begins with.
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "submit-job": lambda record: f"job {record.get('job_id')}",
     "open-tracking-run": lambda record: f"tracking run {record.get('run')}",
@@ -68,5 +69,13 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "create-version": lambda record: f"version {record.get('version')}",
     "publish": _published,
     "settle": lambda record: f"{record.get('revision')} is the stable one",
+    "reserve-prefix": lambda record: (
+        f"told to whoever loads it early, in {len(reading.items(record.get('files')))} files"
+    ),
+    "mirror-stages": lambda record: f"version {record.get('production')} has the stage Production",
+    "alias-": _alias,
+    "judge-": lambda record: (
+        f"{words.count(record.get('requests'))} requests, {words.count(record.get('errors'))} errors"
+    ),
     "choose-revision": lambda record: f"back to {reading.mapping(record.get('good')).get('id')}",
 }

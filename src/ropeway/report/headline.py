@@ -11,7 +11,7 @@ from ropeway.report.facts import Report
 
 TILES = 4
 _MUCH = 0.2
-"""Share of the hand-over from which on standing still is worth a word."""
+"""Share of the hand-over from which on no stage at work is worth a word."""
 
 _STATES = {
     "succeeded": "Succeeded",
@@ -79,7 +79,7 @@ def _tiles(report: Report) -> Iterator[Tile]:
         yield from _measured(report)
     if report.hand_over:
         idle = sum(part.seconds for part in report.hand_over.parts if part.stage is None)
-        note = f", {words.span(idle)} of it standing still" if idle > _MUCH * report.hand_over.seconds else ""
+        note = f", {words.span(idle)} of it with no stage at work" if idle > _MUCH * report.hand_over.seconds else ""
         yield Tile("Hand-over", words.span(report.hand_over.seconds), "from seal to first verified answer" + note)
     if report.latency:
         limit = report.latency.bound

@@ -11,6 +11,7 @@ from ropeway.report import reading
 from ropeway.report.source import Source
 
 _WEIGHT = "weight-"
+_JUDGEMENT = "judge-"
 _ALIAS = "alias-"
 
 
@@ -55,9 +56,12 @@ class Rollout:
 
 def read_rollout(source: Source) -> Rollout:
     promotion = source.record("promote")
-    done = {reading.whole(step.get("weight")): step for step in _mappings(promotion.get("steps"))}
-    began = {weight: effect.recorded_at for effect, weight in _weights(source)}
-    weights = sorted({*began, *(weight for weight in done if weight is not None)})
+    done = {weight: reading.mapping(effect.record) for effect, weight in _numbered(source, _JUDGEMENT)}
+    done |= {
+        weight: step for step in _mappings(promotion.get("steps")) if (weight := reading.whole(step.get("weight")))
+    }
+    began = {weight: effect.recorded_at for effect, weight in _numbered(source, _WEIGHT)}
+    weights = sorted({*began, *done})
     return Rollout(
         steps=tuple(_step(weight, began.get(weight), done.get(weight)) for weight in weights),
         aliases=tuple(_moves(source)),
@@ -82,10 +86,13 @@ def _step(weight: int, at: float | None, result: Mapping[str, Any] | None) -> St
     )
 
 
-def _weights(source: Source) -> Iterator[tuple[EffectRow, int]]:
-    for effect in source.effects:
-        percent = effect.name.removeprefix(_WEIGHT)
-        if effect.stage == "promote" and effect.name.startswith(_WEIGHT) and percent.isdecimal() and len(percent) <= 3:
+def _numbered(source: Source, prefix: str) -> Iterator[tuple[EffectRow, int]]:
+    """The effects `PREFIX<percent>` of the last attempt to promote, each with its percent."""
+    promoting = [effect for effect in source.effects if effect.stage == "promote"]
+    last = max((effect.attempt for effect in promoting), default=0)
+    for effect in promoting:
+        percent = effect.name.removeprefix(prefix)
+        if effect.attempt == last and effect.name.startswith(prefix) and percent.isdecimal() and len(percent) <= 3:
             yield effect, int(percent)
 
 

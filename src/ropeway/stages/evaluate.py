@@ -9,7 +9,7 @@ from ropeway.config.units import Requirement
 from ropeway.errors import ConfigError, StageFailed
 from ropeway.records import Evaluation, Gate, TrainedModel
 from ropeway.stages.context import Context
-from ropeway.stages.jobs import bring_results, follow, job_spec, numbers, submission
+from ropeway.stages.jobs import follow, job_spec, numbers, submission
 
 RESULTS = ("metrics.json", "examples.json", "confusion.json")
 
@@ -21,9 +21,8 @@ def evaluate(context: Context, trained: TrainedModel) -> Evaluation:
         raise ConfigError("evaluating: the pipeline has no stage evaluate")
     spec = replace(job_spec(context, section), model=trained.output)
     submitted = context.perform(submission(context, spec))
-    follow(context)
     extra = (context.pipeline.verify.examples,) if context.pipeline.verify else ()
-    bring_results(context, tuple(dict.fromkeys((*RESULTS, *extra))))
+    follow(context, tuple(dict.fromkeys((*RESULTS, *extra))))
     metrics = numbers(context, "evaluate")
     return Evaluation(trained.digest, metrics, _gates(context, metrics, section.require), submitted.job_id)
 

@@ -68,12 +68,22 @@ def submission(context: Context, spec: JobSpec) -> Effect[JobPlan, Submitted]:
     )
 
 
-def follow(context: Context) -> JobStatus:
-    """Wait for the end of this attempt's job. Raises StageFailed unless it succeeded, Paused when nobody can tell."""
+def follow(context: Context, results: tuple[str, ...]) -> None:
+    """Wait for the end of this attempt's job, and bring these result files and its output here, however it ended.
+
+    Raises StageFailed unless it succeeded, Paused when nobody can tell.
+    """
+    status = _ended(context)
+    _bring(context, results)
+    if status.state is not JobState.SUCCEEDED:
+        raise _failed(context, status)
+
+
+def _ended(context: Context) -> JobStatus:
     since = None
     while True:
         try:
-            status = _watched(context)
+            return _watched(context)
         except Unavailable as error:
             since = since or context.clock.now()
             if context.clock.now() - since > PATIENCE:
@@ -83,10 +93,6 @@ def follow(context: Context) -> JobStatus:
                 ) from error
             context.say(f"unknown since {since:%H:%M:%S}, the job is left alone: {error}")
             context.clock.sleep(5)
-            continue
-        if status.state is not JobState.SUCCEEDED:
-            raise _failed(context, status)
-        return status
 
 
 def _watched(context: Context) -> JobStatus:
@@ -120,7 +126,7 @@ def _tail(context: Context) -> str:
     return brief(lines[-1]) if lines else ""
 
 
-def bring_results(context: Context, names: tuple[str, ...]) -> None:
+def _bring(context: Context, names: tuple[str, ...]) -> None:
     """Copy these result files here, those that exist, and the job's output into `logs/STAGE.out` and `.err`."""
     folder = context.site.scheduler.folder(context.key)
     for name in names:

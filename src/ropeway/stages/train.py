@@ -12,7 +12,7 @@ from ropeway.interfaces.scheduler import JobSpec
 from ropeway.names import HostPath, digest
 from ropeway.records import TrainedModel
 from ropeway.stages.context import Context
-from ropeway.stages.jobs import bring_results, follow, job_spec, numbers, submission, with_variables
+from ropeway.stages.jobs import follow, job_spec, numbers, submission, with_variables
 from ropeway.stages.tracking import open_tracking_run
 from ropeway_agent.manifest import NAME, Manifest, ManifestError, parse
 
@@ -25,8 +25,7 @@ def train(context: Context) -> TrainedModel:
         raise ConfigError("training: the pipeline has no stage train")
     spec = _job(context, context.pipeline.train, _tracking_run(context))
     submitted = context.perform(submission(context, spec))
-    follow(context)
-    bring_results(context, RESULTS)
+    follow(context, RESULTS)
     folder = context.site.scheduler.folder(context.key)
     manifest = sealed_manifest(context, folder.output)
     usage = context.site.scheduler.usage(context.key)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from ropeway.adapters.local.endpoint_files import Status, Wish
 from ropeway.adapters.local.endpoint_rules import retired
-from ropeway.embedded import trouble
-from ropeway.embedded.autoscale import Load, ScalePolicy, demand, desired, observe
-from ropeway.embedded.plan import LIVE, Phase, Replica
-from ropeway.embedded.pulls import Transfer
-from ropeway.embedded.scene import Scene
-from ropeway.embedded.trouble import NO_TROUBLE, Death, Trouble
 from ropeway.interfaces.serving import Failure, RevisionId, RevisionSpec
+from ropeway.supervisor import trouble
+from ropeway.supervisor.autoscale import Load, ScalePolicy, demand, desired, observe
+from ropeway.supervisor.plan import LIVE, Phase, Replica
+from ropeway.supervisor.pulls import Transfer
+from ropeway.supervisor.scene import Scene
+from ropeway.supervisor.trouble import NO_TROUBLE, Death, Trouble
 
 
 @dataclass

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ropeway import pull
-from ropeway.embedded.plan import ModelPlace
 from ropeway.errors import RopewayError, Unavailable
 from ropeway.interfaces.serving import Failure
 from ropeway.interfaces.store import Store
 from ropeway.names import Digest
+from ropeway.supervisor.plan import ModelPlace
 
 RETRY = 2.0
 """Seconds until a store that did not answer is asked again."""

@@ -7,10 +7,10 @@ import logging
 import time
 from pathlib import Path
 
-from ropeway.embedded import gateway_files
-from ropeway.embedded.gateway_config import CONFIG_HEADER, CONFIG_PATH
-from ropeway.embedded.routes import EndpointRoute, Routes
 from ropeway.errors import UnexpectedReply
+from ropeway.supervisor import gateway_files
+from ropeway.supervisor.gateway_config import CONFIG_HEADER, CONFIG_PATH
+from ropeway.supervisor.routes import EndpointRoute, Routes
 
 _TIMEOUT = 0.5
 _CONFIRMED_EVERY = 2.0

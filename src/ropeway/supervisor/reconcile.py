@@ -8,23 +8,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ropeway.adapters.local.endpoint_files import ServingFolder, Status, write_status
-from ropeway.embedded import targets
-from ropeway.embedded.counting import record
-from ropeway.embedded.endpoints import Endpoints
-from ropeway.embedded.gateway import Gateway
-from ropeway.embedded.plan import Action, Drain, Kill, Phase, Pull, Start, Terminate, plan
-from ropeway.embedded.probes import Look, Prober
-from ropeway.embedded.pulls import Pulls
-from ropeway.embedded.replicas import Ended, Fleet
-from ropeway.embedded.routes import EndpointRoute
-from ropeway.embedded.scene import SERVING, Scene, route, status, view
-from ropeway.embedded.tidying import tidy
 from ropeway.errors import ConfigError
 from ropeway.interfaces.serving import Failure, RevisionSpec
 from ropeway.interfaces.store import Store
+from ropeway.supervisor import targets
+from ropeway.supervisor.counting import record
+from ropeway.supervisor.endpoints import Endpoints
+from ropeway.supervisor.gateway import Gateway
+from ropeway.supervisor.plan import Action, Drain, Kill, Phase, Pull, Start, Terminate, plan
+from ropeway.supervisor.probes import Look, Prober
+from ropeway.supervisor.pulls import Pulls
+from ropeway.supervisor.replicas import Ended, Fleet
+from ropeway.supervisor.routes import EndpointRoute
+from ropeway.supervisor.scene import SERVING, Scene, route, status, view
+from ropeway.supervisor.tidying import tidy
 
 if TYPE_CHECKING:
-    from ropeway.embedded.supervisor import SupervisorSettings
+    from ropeway.supervisor.supervisor import SupervisorSettings
 
 GATEWAY_WITHIN = 3.0
 """Seconds that the gateway gets to let go of all replicas before they are told to stop."""

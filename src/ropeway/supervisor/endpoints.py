@@ -6,15 +6,15 @@ import logging
 import time
 
 from ropeway.adapters.local.endpoint_files import ServingFolder, Wish, read_status
-from ropeway.embedded.autoscale import ScalePolicy
-from ropeway.embedded.memory import Memory
-from ropeway.embedded.pulls import Pulls
-from ropeway.embedded.replicas import Ended, Fleet
-from ropeway.embedded.scene import Scene
-from ropeway.embedded.trouble import DAMAGED
-from ropeway.embedded.wishes import Wishes
 from ropeway.errors import RopewayError
 from ropeway.interfaces.serving import EndpointSpec, Failure, RevisionId
+from ropeway.supervisor.autoscale import ScalePolicy
+from ropeway.supervisor.memory import Memory
+from ropeway.supervisor.pulls import Pulls
+from ropeway.supervisor.replicas import Ended, Fleet
+from ropeway.supervisor.scene import Scene
+from ropeway.supervisor.trouble import DAMAGED
+from ropeway.supervisor.wishes import Wishes
 
 SAMPLE_EVERY = 1.0
 """Seconds from one look at the load to the next."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ropeway.embedded.exposition import Sample, samples
-from ropeway.embedded.plan import Phase, Replica
+from ropeway.supervisor.exposition import Sample, samples
+from ropeway.supervisor.plan import Phase, Replica
 
 REQUESTS = "kserve_model_request_total"
 BUCKETS = "kserve_model_latency_bucket"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ropeway.adapters.local.endpoint_files import write_atomically
-from ropeway.embedded.plan import Replica
+from ropeway.supervisor.plan import Replica
 
 
 def render(replicas: Iterable[Replica]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ropeway.adapters.local.metric_files import Counts, append
-from ropeway.embedded.plan import Replica
-from ropeway.embedded.probes import BUCKETS, REQUESTS, Look
+from ropeway.supervisor.plan import Replica
+from ropeway.supervisor.probes import BUCKETS, REQUESTS, Look
 
 
 def record(folder: Path, replica: Replica, look: Look) -> None:

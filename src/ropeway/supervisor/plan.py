@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ropeway.embedded.trouble import NO_TROUBLE, Trouble
 from ropeway.interfaces.serving import RevisionId, RevisionSpec
 from ropeway.names import Digest
+from ropeway.supervisor.trouble import NO_TROUBLE, Trouble
 
 
 class Phase(StrEnum):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ropeway.embedded.routes import EndpointRoute, RevisionRoute, Routes
 from ropeway.errors import ConfigError
+from ropeway.supervisor.routes import EndpointRoute, RevisionRoute, Routes
 
 ENTRY_POINT = "web"
 CONFIG_PATH = "/.ropeway/config"

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ropeway.adapters.local.endpoint_files import ReplicaStatus, RevisionStatus, Status, Wish
-from ropeway.embedded.plan import EndpointView, Phase, Replica, RevisionView
-from ropeway.embedded.pulls import Transfer
-from ropeway.embedded.routes import Backend, EndpointRoute, RevisionRoute
-from ropeway.embedded.shares import Carrier, Shares, shares
-from ropeway.embedded.trouble import NO_TROUBLE, Trouble
 from ropeway.interfaces.serving import Failure, RevisionId, RevisionSpec
+from ropeway.supervisor.plan import EndpointView, Phase, Replica, RevisionView
+from ropeway.supervisor.pulls import Transfer
+from ropeway.supervisor.routes import Backend, EndpointRoute, RevisionRoute
+from ropeway.supervisor.shares import Carrier, Shares, shares
+from ropeway.supervisor.trouble import NO_TROUBLE, Trouble
 
 SERVING = frozenset({Phase.READY, Phase.UNREADY})
 """Phases in which a replica stands in the gateway's file."""

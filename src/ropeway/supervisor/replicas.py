@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ropeway.adapters.local.endpoint_files import ServingFolder
-from ropeway.embedded import processes, replica_logs, replica_records, sockets
-from ropeway.embedded.plan import Phase, Replica
+from ropeway.embedded import processes, sockets
 from ropeway.embedded.processes import Process
-from ropeway.embedded.replica_records import ReplicaRecord
-from ropeway.embedded.runtime_command import RuntimeCommand
-from ropeway.embedded.trouble import Death
 from ropeway.errors import Unavailable
 from ropeway.interfaces.serving import RevisionSpec
+from ropeway.supervisor import replica_logs, replica_records
+from ropeway.supervisor.plan import Phase, Replica
+from ropeway.supervisor.replica_records import ReplicaRecord
+from ropeway.supervisor.runtime_command import RuntimeCommand
+from ropeway.supervisor.trouble import Death
 
 LOWEST, HIGHEST = 20000, 30000
 """Ports of replicas: below 32768, from where Linux hands out ports for outgoing connections."""

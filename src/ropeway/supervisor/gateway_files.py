@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ropeway.adapters.local.endpoint_files import write_atomically
 from ropeway.adapters.local.strict_json import from_json, to_json
-from ropeway.embedded.gateway_config import configuration, validate
-from ropeway.embedded.routes import Routes
 from ropeway.errors import UnexpectedReply
+from ropeway.supervisor.gateway_config import configuration, validate
+from ropeway.supervisor.routes import Routes
 
 _COMMENT = "# ropeway: "
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ropeway.adapters.local.endpoint_files import ServingFolder
-from ropeway.embedded.autoscale import ScalePolicy
-from ropeway.embedded.plan import Limits
-from ropeway.embedded.reconcile import Reconciler
-from ropeway.embedded.runtime_command import RuntimeCommand
 from ropeway.errors import Conflict
 from ropeway.interfaces.store import Store
+from ropeway.supervisor.autoscale import ScalePolicy
+from ropeway.supervisor.plan import Limits
+from ropeway.supervisor.reconcile import Reconciler
+from ropeway.supervisor.runtime_command import RuntimeCommand
 
 PERIOD = 0.25
 """Seconds from one look to the next when nothing is under way."""
