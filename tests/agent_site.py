@@ -17,7 +17,7 @@ from ropeway.adapters.local.scheduler import LocalScheduler
 from ropeway.interfaces.scheduler import JobSpec, JobStatus, Resources, Scheduler
 from ropeway.names import HostPath, Key, digest
 from ropeway.remote import AgentHost, local_host
-from ropeway.remote_process import Launch
+from ropeway.remote.process import Launch
 
 GRACE = timedelta(seconds=1)
 

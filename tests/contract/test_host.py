@@ -21,8 +21,8 @@ from ropeway.errors import AccessError, ConfigError, NotFound, RopewayError, Una
 from ropeway.interfaces.store import Store
 from ropeway.names import Digest, HostPath, Key, digest
 from ropeway.remote import AgentHost
-from ropeway.remote_archive import agent_archive
-from ropeway.remote_process import FRAME, Launch
+from ropeway.remote.archive import agent_archive
+from ropeway.remote.process import FRAME, Launch
 from ropeway_agent.manifest import PART_SIZE, seal
 from tests.agent_site import agent_host, alive, until
 

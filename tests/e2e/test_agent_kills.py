@@ -20,7 +20,7 @@ from ropeway.adapters.local.scheduler import LocalScheduler
 from ropeway.errors import NotFound, Unavailable
 from ropeway.interfaces.scheduler import JobState
 from ropeway.names import key
-from ropeway.remote_archive import agent_archive
+from ropeway.remote.archive import agent_archive
 from tests.agent_site import PYTHON, LocalSite, alive, end_of, recipe, until
 
 K = key("run", "train", 1)

@@ -15,7 +15,7 @@ import pytest
 from ropeway.errors import AccessError, StageFailed, Unavailable, UnexpectedReply
 from ropeway.interfaces.host import Host, Json
 from ropeway.remote import AgentHost
-from ropeway.remote_process import Launch
+from ropeway.remote.process import Launch
 from ropeway_agent.manifest import PART_SIZE, Manifest, seal
 from tests.agent_site import PYTHON, agent_host
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 
-from ropeway import remote_jobs
 from ropeway.interfaces.host import Host
 from ropeway.interfaces.scheduler import JobFolder, JobId, JobSpec, JobStatus, LogStream, Usage
 from ropeway.names import HostPath, Key
-from ropeway.remote_jobs import AgentJobs
+from ropeway.remote import jobs
+from ropeway.remote.jobs import AgentJobs
 
 
 class LocalScheduler:
@@ -35,28 +35,28 @@ class LocalScheduler:
             "memory": job.resources.memory,
             "grace": self._grace.total_seconds(),
         }
-        return remote_jobs.submit(self._jobs, key, job, request)
+        return jobs.submit(self._jobs, key, job, request)
 
     def script(self, key: Key, job: JobSpec) -> str:
-        return remote_jobs.script(self._jobs, key, job)
+        return jobs.script(self._jobs, key, job)
 
     def find(self, key: Key) -> JobId | None:
-        return remote_jobs.find(self._jobs, key)
+        return jobs.find(self._jobs, key)
 
     def query(self, keys: Collection[Key]) -> Mapping[Key, JobStatus]:
-        return remote_jobs.query(self._jobs, keys)
+        return jobs.query(self._jobs, keys)
 
     def watch(self, keys: Collection[Key]) -> Iterator[JobStatus]:
-        return remote_jobs.watch(self._jobs, keys)
+        return jobs.watch(self._jobs, keys)
 
     def cancel(self, key: Key) -> None:
-        remote_jobs.cancel(self._jobs, key, self._grace)
+        jobs.cancel(self._jobs, key, self._grace)
 
     def log(self, key: Key, stream: LogStream, offset: int = 0, follow: bool = False) -> Iterator[bytes]:
-        return remote_jobs.log(self._jobs, key, stream, offset, follow)
+        return jobs.log(self._jobs, key, stream, offset, follow)
 
     def folder(self, key: Key) -> JobFolder:
-        return remote_jobs.folder(self._jobs, key)
+        return jobs.folder(self._jobs, key)
 
     def usage(self, key: Key) -> Usage | None:
-        return remote_jobs.usage(self._jobs, key)
+        return jobs.usage(self._jobs, key)

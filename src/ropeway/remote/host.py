@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 from ropeway.errors import Unavailable, UnexpectedReply
 from ropeway.interfaces.host import Channel, Json
 from ropeway.names import Digest, HostPath
-from ropeway.remote_process import FRAME, FRAME_LIMIT, AgentProcess, Launch, told
+from ropeway.remote.process import FRAME, FRAME_LIMIT, AgentProcess, Launch, told
 
 CALL_LIMIT = timedelta(seconds=60)
 _SLACK = 5.0

@@ -16,7 +16,7 @@ from typing import IO, BinaryIO
 
 from ropeway.errors import AccessError, RopewayError, Unavailable, UnexpectedReply, brief, by_name
 from ropeway.interfaces.host import Json
-from ropeway.remote_archive import agent_archive, loader_line
+from ropeway.remote.archive import agent_archive, loader_line
 
 START_LIMIT = 60.0
 """Seconds for an agent to greet: a login shell may be slow, and the archive may have to travel first."""
