@@ -109,7 +109,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step of a rollout. `judged` is False where too few requests came."""
+    """One step of a rollout. `judged` is False where too few requests came; `worse` tells why it was taken back."""
 
     weight: int
     judged: bool
@@ -119,6 +119,7 @@ class StepResult:
     stable_requests: int
     stable_errors: int
     stable_latency_p95: float | None
+    worse: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

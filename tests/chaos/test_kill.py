@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -25,7 +26,7 @@ EFFECTS = [
         "register 1 reserve-prefix",
         "register 1 create-version",
     ),
-    *("sync 1 publish", "sync 1 alias-candidate", "deploy 1 add-revision"),
+    *("sync 1 publish", "sync 1 alias-candidate", "deploy 1 add-revision", "deploy 1 readiness", "verify 1 verdict"),
     *("promote 1 weight-50", "promote 1 judge-50", "promote 1 weight-100", "promote 1 judge-100", "promote 1 settle"),
     *("promote 1 alias-production", "promote 1 alias-previous", "promote 1 alias-candidate"),
     *("promote 1 mirror-stages", "promote 1 keep-old"),
@@ -33,12 +34,13 @@ EFFECTS = [
 """All effects of a run that replaces a version, as ARCHITECTURE.md lists them."""
 
 
-def until_it_ends(site: TestSite, killed: Path, run: str) -> int:
-    """Resume and be killed, again and again; the exit code of the first time that it was not killed."""
+def until_it_ends(site: TestSite, killed: Path, run: str, expect: int = 0) -> None:
+    """Resume and be killed, again and again; the first time that it was not killed it must end with `expect`."""
     for _ in range(MOST):
         done = drive(site, killed, "resume", run)
-        if done.returncode != -9:
-            return done.returncode
+        if done.returncode != -signal.SIGKILL:
+            assert done.returncode == expect, done.stderr
+            return
     raise AssertionError(f"killed {MOST} times and still not done: {killed.read_text()}")
 
 
@@ -89,7 +91,7 @@ def test_every_point_of_a_run_that_replaces_another(site: TestSite, pipeline: Wr
     first = site.ask("run", pipeline("killed", seed=1), "--json").last
     killed = tmp_path / "killed"
     run = created(site, killed, pipeline("killed", seed=2))
-    assert until_it_ends(site, killed, run) == 0
+    until_it_ends(site, killed, run)
     points = killed.read_text().splitlines()
     assert len(points) == len(set(points))
     effects = Counter(point.partition(":")[0] for point in points if ": " in point)
@@ -116,7 +118,7 @@ def test_every_point_of_a_run_that_is_refused_by_verify(site: TestSite, pipeline
     good = site.ask("run", pipeline("refused", seed=1), "--json").last
     killed = tmp_path / "killed"
     run = created(site, killed, pipeline("refused", seed=2, evaluate="--wrong-answers"))
-    assert until_it_ends(site, killed, run) == 1
+    until_it_ends(site, killed, run, expect=1)
     points = killed.read_text().splitlines()
     assert {"verify 1 withdraw-revision: done, not recorded", "fail verify 1"} <= set(points)
     assert site.ask("status", run, "--json").last["state"] == "failed"
@@ -137,7 +139,7 @@ def test_every_point_of_a_rollback(site: TestSite, pipeline: Write, tmp_path: Pa
     run = subprocess.check_output(
         [sys.executable, str(tmp_path / "rollback.py")], text=True, env=site.environment
     ).strip()
-    assert until_it_ends(site, killed, run) == 0
+    until_it_ends(site, killed, run)
     record = site.ask("status", run, "--json").last["stages"][0]["record"]
     assert (record["version"], record["replaced"]) == (1, 2)
     assert aliases(site, "undone") == {"production": 1, "previous": 2}

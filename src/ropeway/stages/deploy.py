@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ropeway.config.pipeline import Deploy
 from ropeway.errors import ConfigError, RopewayError, StageFailed, Unavailable
 from ropeway.interfaces.serving import RevisionId, RevisionSpec, RevisionState
+from ropeway.journal import Effect
 from ropeway.names import Digest
 from ropeway.records import Revision, SyncedModel
 from ropeway.stages.context import Context
@@ -15,6 +16,15 @@ from ropeway.stages.endpoint_lease import take
 from ropeway.stages.endpoints import change_endpoint, heaviest, with_revision
 from ropeway.stages.withdraw import withdraw
 from ropeway.waiting import poll
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """When it was known, in seconds since 1970; `reason` why the revision did not come up, None when it did."""
+
+    at: float
+    reason: str | None = None
+    hint: str | None = None
 
 
 def revision_id(version: int, digest: Digest) -> RevisionId:
@@ -39,12 +49,31 @@ def deploy(context: Context, synced: SyncedModel) -> Revision:
         digest=synced.digest,
         replaces=stable.id if stable else None,
     )
-    try:
-        wait_ready(context, section.endpoint, spec.id, section.ready_within)
-    except StageFailed as error:
+    readiness = context.perform(_readiness(context, section, spec.id))
+    if readiness.reason is not None:
         withdraw(context, revision)
-        raise StageFailed(f"{error}; the new revision was taken away", error.hint) from error
-    return replace(revision, ready_at=context.clock.now().timestamp())
+        raise StageFailed(f"{readiness.reason}; the new revision was taken away", readiness.hint)
+    return replace(revision, ready_at=readiness.at)
+
+
+def _readiness(context: Context, section: Deploy, revision: RevisionId) -> Effect[RevisionId, Readiness]:
+    """Changes nothing, but is recorded before anything is taken away for it: a resumed run does not wait for ruins."""
+
+    def do(plan: RevisionId) -> Readiness:
+        try:
+            wait_ready(context, section.endpoint, plan, section.ready_within)
+        except StageFailed as error:
+            return Readiness(context.clock.now().timestamp(), error.message, error.hint)
+        return Readiness(context.clock.now().timestamp())
+
+    return Effect(
+        name="readiness",
+        plan=lambda: revision,
+        find=lambda _: None,
+        do=do,
+        plan_kind=RevisionId,
+        record_kind=Readiness,
+    )
 
 
 def wait_ready(context: Context, endpoint: str, revision: RevisionId, within: timedelta) -> RevisionState:

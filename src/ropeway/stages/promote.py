@@ -85,11 +85,15 @@ def _roll_out(context: Context, section: Rollout, revision: Revision) -> tuple[S
     results = []
     for weight in weights:
         _shift(context, revision, weight)
-        try:
-            results.append(context.perform(_judgement(context, plan, revision, weight)))
-        except StageFailed:
+        result = context.perform(_judgement(context, plan, revision, weight))
+        if result.worse is not None:
             withdraw(context, revision)
-            raise
+            raise StageFailed(
+                f"promoting {revision.endpoint} {revision.id} at {weight} %: {result.worse}; "
+                "the old revision has all the traffic again",
+                f"ropeway report {context.run}",
+            )
+        results.append(result)
     return tuple(results)
 
 
@@ -112,7 +116,7 @@ def wait_weight(context: Context, endpoint: str, revision: RevisionId, weight: i
 
 
 def _judgement(context: Context, plan: Plan, revision: Revision, weight: int) -> Effect[Judgement, StepResult]:
-    """Changes nothing, but is recorded: a run that is resumed must not judge again a step that it has left."""
+    """Changes nothing, but is recorded: a resumed run must not judge again a step that it has left or taken back."""
     return Effect(
         name=f"judge-{weight}",
         plan=lambda: Judgement(revision.id, weight),
@@ -124,7 +128,7 @@ def _judgement(context: Context, plan: Plan, revision: Revision, weight: int) ->
 
 
 def _judge(context: Context, plan: Plan, revision: Revision, weight: int) -> StepResult:
-    """Watch one step until it is passed. Raises StageFailed when the new revision is worse."""
+    """Watch one step until it is passed, or the new revision is worse."""
     wait_weight(context, revision.endpoint, RevisionId(revision.id), weight)
     context.say(f"{revision.id} has {weight} % of the traffic")
     step = Step(weight, context.clock.now())
@@ -133,14 +137,8 @@ def _judge(context: Context, plan: Plan, revision: Revision, weight: int) -> Ste
         stable = _window(context, revision, revision.replaces, step.since, now) if revision.replaces else None
         canary = _window(context, revision, revision.id, step.since, now)
         decision = decide(plan, step, stable, canary, now)
-        if isinstance(decision, Advance):
+        if isinstance(decision, Advance | Abort):
             return _result(weight, decision, stable, canary)
-        if isinstance(decision, Abort):
-            raise StageFailed(
-                f"promoting {revision.endpoint} {revision.id} at {weight} %: {decision.reason}; "
-                "the old revision has all the traffic again",
-                f"ropeway report {context.run}",
-            )
         if isinstance(decision, Replay):
             _replay(context, plan, revision, weight)
             step = dataclasses.replace(step, replayed_at=context.clock.now())
@@ -168,10 +166,11 @@ def _replay(context: Context, plan: Plan, revision: Revision, weight: int) -> No
         context.site.serving.request(revision.endpoint, request)
 
 
-def _result(weight: int, decision: Advance, stable: Window | None, canary: Window | None) -> StepResult:
+def _result(weight: int, decision: Advance | Abort, stable: Window | None, canary: Window | None) -> StepResult:
     return StepResult(
         weight=weight,
-        judged=decision.judged,
+        judged=isinstance(decision, Abort) or decision.judged,
+        worse=decision.reason if isinstance(decision, Abort) else None,
         requests=canary.requests if canary else 0,
         errors=canary.errors if canary else 0,
         latency_p95=canary.latency_p95 if canary else None,

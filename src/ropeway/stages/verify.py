@@ -12,6 +12,7 @@ from ropeway.config.pipeline import Verify
 from ropeway.config.units import in_words
 from ropeway.errors import ConfigError, StageFailed
 from ropeway.interfaces.serving import InferenceAnswer, ReplicaRef, RevisionId, RevisionState
+from ropeway.journal import Effect
 from ropeway.records import Check, Revision, Verdict
 from ropeway.stages.answers import Example, Examples, difference, metadata_request, read_examples
 from ropeway.stages.context import Context
@@ -26,8 +27,7 @@ def verify(context: Context, revision: Revision) -> Verdict:
     section = context.pipeline.verify
     if section is None:
         raise ConfigError("verifying: the pipeline has no stage verify")
-    examples = read_examples(context.folder / "results" / "evaluate" / section.examples)
-    verdict = check_revision(context, section, revision, examples)
+    verdict = context.perform(_verdict(context, section, revision))
     content = dataclasses.asdict(verdict) | {"passed": verdict.passed}
     (context.results("verify") / "verdict.json").write_text(json.dumps(content), encoding="utf-8")
     if not verdict.passed:
@@ -39,6 +39,23 @@ def verify(context: Context, revision: Revision) -> Verdict:
             f"ropeway report {context.run}",
         )
     return verdict
+
+
+def _verdict(context: Context, section: Verify, revision: Revision) -> Effect[Revision, Verdict]:
+    """Changes nothing, but is recorded before anything is taken away for it: a resumed run does not judge ruins."""
+
+    def do(plan: Revision) -> Verdict:
+        examples = read_examples(context.folder / "results" / "evaluate" / section.examples)
+        return check_revision(context, section, plan, examples)
+
+    return Effect(
+        name="verdict",
+        plan=lambda: revision,
+        find=lambda _: None,
+        do=do,
+        plan_kind=Revision,
+        record_kind=Verdict,
+    )
 
 
 def check_revision(context: Context, section: Verify, revision: Revision, examples: Examples | None) -> Verdict:
