@@ -35,7 +35,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 lock: ## Pin the newest versions of everything
 	$(LOCK) --upgrade --extra postgresql pyproject.toml -o requirements/runtime.txt
 	$(LOCK) --upgrade --extra postgresql --group dev pyproject.toml -o requirements/dev.txt
-	for name in envs/*; do $(LOCK) --upgrade $$name/requirements.in -o $$name/requirements.txt; done
+	for name in envs/* tests/environments/*; do $(LOCK) --upgrade $$name/requirements.in -o $$name/requirements.txt; done
 
 debian:
 	@scripts/install-debian-packages
