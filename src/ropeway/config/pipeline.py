@@ -88,7 +88,7 @@ class Deploy(Section):
 
 
 class Verify(Section):
-    examples: str = "examples.json"
+    examples: str = Field("examples.json", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")
     """Requests with recorded answers, among evaluate's results."""
     latency_p95: Duration | None = None
     """Bound on the 95th percentile of the latency of single requests through the gateway."""
@@ -101,7 +101,7 @@ class Rollout(Section):
     hold: Duration = duration("30s")
     """How long each step is watched before it is judged."""
     not_judged: Literal["replay", "wait", "pass"] = "replay"
-    """When too few requests came to judge: send verify's examples, wait on, or go on unjudged."""
+    """When too few requests came to judge: send verify's examples (if there are any), wait on, or go on unjudged."""
     min_requests: int = Field(20, ge=1)
     """Fewer requests than this at the new revision are too few to judge."""
     max_error_rate: float = Field(0.01, ge=0, le=1)

@@ -16,7 +16,7 @@ from ropeway.journal import Effect
 from ropeway.records import Promotion, Revision, StepResult
 from ropeway.rollout import Abort, Advance, Plan, Replay, Step, decide
 from ropeway.stages.aliases import drop_alias, mirror_stages, move_alias
-from ropeway.stages.answers import metadata_request, read_examples
+from ropeway.stages.answers import Example, read_examples
 from ropeway.stages.context import Context
 from ropeway.stages.endpoint_lease import release, take
 from ropeway.stages.endpoints import change_endpoint, retiring, with_weights
@@ -77,7 +77,7 @@ def _roll_out(context: Context, section: Rollout, revision: Revision) -> tuple[S
     plan = Plan(
         steps=weights,
         hold=section.hold,
-        not_judged=section.not_judged,
+        not_judged=section.not_judged if section.not_judged != "replay" or _examples(context) else "pass",
         min_requests=section.min_requests,
         max_error_rate=section.max_error_rate,
         max_latency_ratio=section.max_latency_ratio,
@@ -89,8 +89,7 @@ def _roll_out(context: Context, section: Rollout, revision: Revision) -> tuple[S
         if result.worse is not None:
             withdraw(context, revision)
             raise StageFailed(
-                f"promoting {revision.endpoint} {revision.id} at {weight} %: {result.worse}; "
-                "the old revision has all the traffic again",
+                f"promoting {revision.endpoint} {revision.id} at {weight} %: {result.worse}; it was taken back",
                 f"ropeway report {context.run}",
             )
         results.append(result)
@@ -156,14 +155,17 @@ def _window(context: Context, revision: Revision, id_: str, start: datetime, end
 
 def _replay(context: Context, plan: Plan, revision: Revision, weight: int) -> None:
     """Send verify's examples as a customer would, until the new revision has had enough of them to be judged."""
-    section = context.pipeline.verify
-    examples = read_examples(context.folder / "results" / "evaluate" / section.examples) if section else None
-    known = examples.examples if examples else ()
-    requests = [example.request(revision.model) for example in known] or [metadata_request(revision.model)]
+    requests = [example.request(revision.model) for example in _examples(context)]
     count = math.ceil(plan.min_requests * 150 / weight)
     context.say(f"too few requests to judge {weight} %: sending {count} recorded ones")
     for request in itertools.islice(itertools.cycle(requests), count):
         context.site.serving.request(revision.endpoint, request)
+
+
+def _examples(context: Context) -> tuple[Example, ...]:
+    section = context.pipeline.verify
+    found = read_examples(context.folder / "results" / "evaluate" / section.examples) if section else None
+    return found.examples if found else ()
 
 
 def _result(weight: int, decision: Advance | Abort, stable: Window | None, canary: Window | None) -> StepResult:
