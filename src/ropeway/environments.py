@@ -14,7 +14,9 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ropeway.errors import ConfigError, NotFound, Unavailable
+from ropeway import places
+from ropeway.bundled import bundled
+from ropeway.errors import ConfigError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,31 +29,15 @@ COMPLETE = ".complete"
 LAST_LINES = 8
 
 
-def cache() -> Path:
-    """Where downloaded things lie: $ROPEWAY_CACHE, else $XDG_CACHE_HOME/ropeway, else ~/.cache/ropeway."""
-    if own := os.environ.get("ROPEWAY_CACHE"):
-        return Path(own).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "ropeway"
-
-
 def lock_of(name: str) -> Path:
-    """The lock file of the environment `name`, in the installed package or in the checkout; NotFound if in neither."""
-    here = Path(__file__).resolve().parent
-    for folder in (here / "bundled" / "envs", here.parents[1] / "envs"):
-        lock = folder / name / "requirements.txt"
-        if lock.is_file():
-            return lock
-    raise NotFound(
-        f"looking for the environment {name!r}: no envs/{name}/requirements.txt",
-        "reinstall Ropeway: this file is part of it",
-    )
+    """The lock file of an environment that Ropeway brings. Raises NotFound."""
+    return bundled(f"envs/{name}/requirements.txt")
 
 
 def folder_of(name: str, lock: Path) -> Path:
     """Where the environment of this lock file lies, whether or not it is built."""
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
-    return cache() / "environments" / f"{name}-{digest[:12]}"
+    return places.cache() / "environments" / f"{name}-{digest[:12]}"
 
 
 def ensure(name: str, *, lock: Path, progress: Progress, imports: Sequence[str] = ()) -> Path:
@@ -146,7 +132,7 @@ def run_uv(arguments: Sequence[str], doing: str, progress: Progress | None = Non
 
 def hint(said: str) -> str:
     if "No space left" in said:
-        return f"free some space under {cache()}, or set ROPEWAY_CACHE to a larger disk"
+        return f"free some space under {places.cache()}, or set ROPEWAY_CACHE to a larger disk"
     if "hash" in said.lower():
         return "the package index gave other bytes than the lock file names: do not go on, ask who runs the index"
     return "check the network and the package index (UV_INDEX_URL), then run the same command again"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ropeway_agent
 import ropeway_runtime
-from ropeway.environments import cache
+from ropeway import places
 
 PACKAGES = {"ropeway_runtime": ropeway_runtime, "ropeway_agent": ropeway_agent}
 
@@ -20,7 +20,7 @@ def runtime_code() -> Path:
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(f"{name}\0".encode() + hashlib.sha256(files[name].read_bytes()).digest())
-    folder = cache() / "code" / f"runtime-{digest.hexdigest()[:12]}"
+    folder = places.cache() / "code" / f"runtime-{digest.hexdigest()[:12]}"
     if not folder.is_dir():
         _copy(files, folder)
     return folder

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ropeway import places
 from ropeway.embedded import processes, records
-from ropeway.embedded.folder import SiteFolder, root, write
+from ropeway.embedded.folder import SiteFolder, write
 from ropeway.embedded.processes import Process
 from ropeway.embedded.records import Record
 from ropeway.errors import ConfigError, UnexpectedReply
@@ -108,9 +109,9 @@ def test_a_site_name_never_leaves_its_folder(name: str) -> None:
 def test_sites_lie_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("ROPEWAY_HOME", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert root() == tmp_path / "ropeway"
+    assert places.home() == tmp_path / "ropeway"
     monkeypatch.delenv("XDG_STATE_HOME")
-    assert root() == Path.home() / ".local" / "state" / "ropeway"
+    assert places.home() == Path.home() / ".local" / "state" / "ropeway"
 
 
 def test_ports_of_another_format_are_refused(folder: SiteFolder) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ropeway import environments
+from ropeway import environments, places
 from ropeway.errors import ConfigError, NotFound, Unavailable
 
 WHEEL = "tiny-1.0-py3-none-any.whl"
@@ -46,9 +46,9 @@ def build(lock: Path, said: list[str] | None = None, imports: tuple[str, ...] = 
 def test_the_cache_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("ROPEWAY_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert environments.cache() == tmp_path / "ropeway"
+    assert places.cache() == tmp_path / "ropeway"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert environments.cache() == Path.home() / ".cache" / "ropeway"
+    assert places.cache() == Path.home() / ".cache" / "ropeway"
 
 
 def test_an_environment_holds_what_the_lock_names(lock: Path, cache: Path) -> None:

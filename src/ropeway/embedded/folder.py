@@ -13,18 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ropeway import places
 from ropeway.errors import AccessError, ConfigError, UnexpectedReply
 
 FORMAT = 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?")
-
-
-def root() -> Path:
-    """Where the sites lie: $ROPEWAY_HOME, else $XDG_STATE_HOME/ropeway, else ~/.local/state/ropeway."""
-    if own := os.environ.get("ROPEWAY_HOME"):
-        return Path(own).expanduser().absolute()
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "ropeway"
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ class SiteFolder:
         """The folder of the site of this name; made by `create`. Raises ConfigError for a name that is no DNS label."""
         if not _NAME.fullmatch(name):
             raise ConfigError(f"finding the site's folder: {name!r} is not a name of a-z, 0-9 and -")
-        return cls(root() / "sites" / name)
+        return cls(places.home() / "sites" / name)
 
     def create(self) -> None:
         """Make the folder if it is not there. Raises AccessError when it cannot be made or is someone else's."""

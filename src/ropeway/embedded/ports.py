@@ -6,14 +6,14 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ropeway.embedded import folder as folders
+from ropeway import places
 from ropeway.embedded import sockets
+from ropeway.embedded.folder import SiteFolder, exclusive
 from ropeway.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ropeway.embedded.folder import SiteFolder
     from ropeway.embedded.service import Service
 
 CEILING = 32768
@@ -84,10 +84,10 @@ def allot(folder: SiteFolder, starting: Sequence[Service], *, new_ports: bool) -
 
     Raises Conflict when someone else took a remembered port, unless `new_ports` allows to move that service.
     """
-    root = folders.root()
+    root = places.home()
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     # One site after the other: two that start for the first time would choose the same.
-    with folders.exclusive(root / "ports.lock"):
+    with exclusive(root / "ports.lock"):
         ports = folder.ports()
         for service in starting:
             known = ports.get(service.name, {})
@@ -114,6 +114,6 @@ def _unavailable(ports: Mapping[str, Mapping[str, int]]) -> Callable[[int], bool
 
 def _promised() -> Iterator[int]:
     """The ports of all of the user's sites: one that is at rest will want its own again."""
-    for path in (folders.root() / "sites").glob("*"):
-        for some in folders.SiteFolder(path).ports().values():
+    for path in (places.home() / "sites").glob("*"):
+        for some in SiteFolder(path).ports().values():
             yield from some.values()

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ropeway import environments
+from ropeway import environments, places
 from ropeway.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def ensure(name: str, progress: Callable[[str], None] = lambda _: None) -> Path:
     if name not in known():
         raise NotFound(f"installing {name!r}: unknown tool, known: {', '.join(known())}")
     tool = known()[name]
-    folder = environments.cache() / "tools" / f"{tool.name}-{tool.version}"
+    folder = places.cache() / "tools" / f"{tool.name}-{tool.version}"
     if not (folder / tool.program).is_file():
         with environments.once(folder, progress):
             if not (folder / tool.program).is_file():
