@@ -23,6 +23,7 @@ from ropeway.records import (
     Verdict,
 )
 from ropeway.runs.events import Event, EventKind, Listener
+from ropeway.runs.outcome import in_words
 from ropeway.runs.pinned import Pinned
 from ropeway.stages.adopt import adopt
 from ropeway.stages.context import Connections, Context
@@ -138,8 +139,9 @@ def proceed(held: HeldRun, attempts: list[AttemptRow], until: str | None = None)
 def _do_stage(held: HeldRun, name: str, last: AttemptRow | None, results: Results) -> None:
     stage = STAGES[name]
     if last and last.state is AttemptState.SUCCEEDED and last.record is not None:
-        results.add(from_mapping(stage.record, last.record))
-        held.tell("reused", name, f"done already (attempt {last.number})")
+        record = from_mapping(stage.record, last.record)
+        results.add(record)
+        held.tell("reused", name, f"{in_words(record)}, attempt {last.number}")
         return
     number = _attempt(held, name, last)
     started = held.clock.monotonic()
@@ -152,7 +154,7 @@ def _do_stage(held: HeldRun, name: str, last: AttemptRow | None, results: Result
         raise _note_failure(held, name, number, _broken_machine(name, error)) from error
     held.lease.finish(name, number, to_json(stage.record, record))
     results.add(record)
-    held.tell("finished", name, "done", held.clock.monotonic() - started)
+    held.tell("finished", name, in_words(record), held.clock.monotonic() - started)
 
 
 def _attempt(held: HeldRun, name: str, last: AttemptRow | None) -> int:

@@ -59,7 +59,8 @@ class Terminal:
             took = f"[dim]{event.seconds:6.1f} s[/]" if event.seconds is not None else " " * 8
             style = {"finished": "green", "failed": "red", "reused": "dim"}.get(event.kind, "default")
             mark = {"finished": "✔", "failed": "✘", "reused": "="}.get(event.kind, "·")
-            self._console.print(f"[{style}]{mark} {name:<9}[/] {took}  {event.text}")
+            text = "" if event.kind == "failed" else event.text  # the error follows, once
+            self._console.print(f"[{style}]{mark} {name:<9}[/] {took}  {text}")
 
     def close(self) -> None:
         if self._status is not None:

@@ -80,7 +80,7 @@ class LocalServing:
         answer = self._send(what, replica.endpoint, request, {REPLICA_HEADER: replica.replica})
         if answer.digest is None and answer.status in _NOBODY:
             text = brief(answer.body.decode(errors="replace"))
-            raise Unavailable(f"{what}: {answer.status} {text}", f"ropeway status {replica.endpoint}")
+            raise Unavailable(f"{what}: {answer.status} {text}", "ropeway doctor")
         return replace(answer, replica=replica.replica)
 
     def request(self, endpoint: str, request: InferenceRequest) -> InferenceAnswer:
