@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from ropeway.journal.schema import VERSION
 from ropeway_agent.identity import ProcessIdentity, mine
 
 GONE = mine()._replace(pid=1, start=1)
+RECORDED = Path(__file__).parents[1] / "recorded"
+"""Journals of released versions, each with a run in flight; a new release adds one and keeps the others."""
 ELSEWHERE = mine()._replace(host="another-host")
 
 
@@ -184,3 +187,17 @@ def test_a_journal_that_is_no_journal_is_told(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").write_text("this is no database, but long enough to be read as one" * 20)
     with pytest.raises(ConfigError, match="not a database"):
         open_database(str(tmp_path / "journal.sqlite"))
+
+
+@pytest.mark.parametrize("recorded", sorted(RECORDED.glob("journal-*.sql")), ids=lambda path: path.stem)
+def test_a_run_in_flight_of_an_older_release_goes_on(recorded: Path, tmp_path: Path) -> None:
+    place = tmp_path / "journal.sqlite"
+    with sqlite3.connect(place) as connection:
+        connection.executescript(recorded.read_text())
+    journal = Journal(open_database(str(place)))
+    world: list[int] = []
+    run = journal.run("latest")
+    assert run.state is RunState.RUNNING
+    lease = journal.acquire(run.id)
+    assert lease.effect("train", 1, counted(world, lambda: Plan(0))) == Record(7)
+    assert world == [7]
