@@ -11,7 +11,7 @@ from ropeway import places, sites
 from ropeway.config import Pipeline, Site
 from ropeway.errors import ConfigError, Conflict, RopewayError
 from ropeway.journal import Journal, Lease, RunRow, RunState, open_database
-from ropeway.pipeline import HeldRun, proceed
+from ropeway.pipeline import HeldRun, proceed, show
 from ropeway.planning import PlannedEffect, planned
 from ropeway.runs import creation
 from ropeway.runs.events import Listener
@@ -95,6 +95,9 @@ def resume(
     with _held(journal, row, listener) as held:
         if journal.run(row.id).cancel_requested:
             raise Conflict(f"resuming the run {row.id}: it was cancelled", "ropeway run PIPELINE")
+        if row.state is RunState.SUCCEEDED and from_stage is None:
+            show(held, list(journal.attempts(row.id)))
+            return run_status(journal, row)
         if from_stage is not None:
             stages = held.pinned.stages
             held.lease.supersede(stages[stages.index(from_stage) :])

@@ -136,12 +136,17 @@ def proceed(held: HeldRun, attempts: list[AttemptRow], until: str | None = None)
     held.lease.state(RunState.SUCCEEDED)
 
 
+def show(held: HeldRun, attempts: list[AttemptRow]) -> None:
+    """Tell of each stage of a run that has ended well what it had achieved. Writes nothing."""
+    for name in held.pinned.stages:
+        _reused(held, name, _last(attempts, name))
+
+
 def _do_stage(held: HeldRun, name: str, last: AttemptRow | None, results: Results) -> None:
     stage = STAGES[name]
-    if last and last.state is AttemptState.SUCCEEDED and last.record is not None:
-        record = from_mapping(stage.record, last.record)
+    record = _reused(held, name, last)
+    if record is not None:
         results.add(record)
-        held.tell("reused", name, f"{in_words(record)}, attempt {last.number}")
         return
     number = _attempt(held, name, last)
     started = held.clock.monotonic()
@@ -155,6 +160,14 @@ def _do_stage(held: HeldRun, name: str, last: AttemptRow | None, results: Result
     held.lease.finish(name, number, to_json(stage.record, record))
     results.add(record)
     held.tell("finished", name, in_words(record), held.clock.monotonic() - started)
+
+
+def _reused(held: HeldRun, name: str, last: AttemptRow | None) -> object | None:
+    if last is None or last.state is not AttemptState.SUCCEEDED or last.record is None:
+        return None
+    record: object = from_mapping(STAGES[name].record, last.record)
+    held.tell("reused", name, f"{in_words(record)}, attempt {last.number}")
+    return record
 
 
 def _attempt(held: HeldRun, name: str, last: AttemptRow | None) -> int:

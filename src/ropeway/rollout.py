@@ -10,6 +10,8 @@ from ropeway.interfaces.metrics import Window
 LATENCY_NOISE = 0.010
 """Seconds by which P95 latencies may differ before their ratio counts: jitter on a shared machine."""
 
+LATENCY_REQUESTS = 100
+"""Requests from which a P95 is told: of fewer, it is one of the five slowest answers."""
 METRICS_LAG = timedelta(seconds=60)
 """Requests that were sent show in the metrics by then, at the usual scrape intervals of 1 to 30 s."""
 
@@ -68,14 +70,17 @@ Decision = Hold | Replay | Advance | Abort
 def decide(plan: Plan, step: Step, stable: Window | None, canary: Window | None, now: datetime) -> Decision:
     """The next move of a rollout. Windows count from the beginning of the step; None is "nothing was measured".
 
-    A canary that is worse is taken back at once, one that is good is held for `plan.hold` before it advances.
+    A canary that fails is taken back at once. One that is slow is taken back when `plan.hold` is over: the first
+    answers of a new revision are slow for other reasons. One that is good advances then.
     """
-    enough = canary is not None and canary.requests >= plan.min_requests
-    if enough and canary is not None and (worse := worse_than(plan, stable, canary)):
-        return Abort(worse)
+    judged = canary if canary is not None and canary.requests >= plan.min_requests else None
+    if judged and (failing := fails_more(plan, stable, judged)):
+        return Abort(failing)
     if now - step.since < plan.hold:
         return Hold(f"{step.weight} % for {plan.hold.total_seconds():g} s")
-    if enough:
+    if judged and (slow := slower(plan, stable, judged)):
+        return Abort(slow)
+    if judged:
         return Advance(_following(plan, step), judged=True)
     if plan.not_judged == "pass":
         return Advance(_following(plan, step), judged=False)
@@ -91,13 +96,18 @@ def _seen(plan: Plan, canary: Window | None) -> str:
     return f"{canary.requests if canary else 0} of {plan.min_requests} requests"
 
 
-def worse_than(plan: Plan, stable: Window | None, canary: Window) -> str | None:
-    """In which way the canary is worse than the plan allows; None when it is not."""
+def fails_more(plan: Plan, stable: Window | None, canary: Window) -> str | None:
+    """How much more often the canary fails than the plan allows; None when it does not."""
     rate = canary.errors / canary.requests
     usual = stable.errors / stable.requests if stable and stable.requests else 0.0
     if rate > usual + plan.max_error_rate:
         return f"{canary.errors} of {canary.requests} requests failed ({rate:.1%}; the stable revision: {usual:.1%})"
-    if stable is None or stable.requests < plan.min_requests or None in (stable.latency_p95, canary.latency_p95):
+    return None
+
+
+def slower(plan: Plan, stable: Window | None, canary: Window) -> str | None:
+    """How much slower the canary is than the plan allows; None when it is not, or when too few requests can tell."""
+    if stable is None or min(stable.requests, canary.requests) < max(plan.min_requests, LATENCY_REQUESTS):
         return None
     before, after = stable.latency_p95 or 0.0, canary.latency_p95 or 0.0
     if after - before > LATENCY_NOISE and after > before * plan.max_latency_ratio:

@@ -108,7 +108,7 @@ def test_a_question_without_its_answer_within_the_deadline_is_unavailable(host: 
 
 
 def test_an_agent_that_says_nothing_is_unavailable(host: AgentHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_SLACK", 0.1)
+    monkeypatch.setattr(remote.host, "_SLACK", 0.1)
     pid = hello(host)["pid"]
     os.kill(pid, 19)
     with pytest.raises(Unavailable, match=r"no answer within 0\.2 s") as caught:

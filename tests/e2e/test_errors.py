@@ -146,7 +146,8 @@ def test_training_goes_on_without_the_registry(site: TestSite, pipeline: Write) 
 
 
 def test_the_store_down_in_the_middle_of_sync(site: TestSite, pipeline: Write) -> None:
-    site.ask("run", pipeline("heavy", train=f"--ballast {200 * 2**20}"), "--until", "register")
+    heavy = pipeline("heavy", train=f"--ballast {200 * 2**20}", sync="{patience: 5s}")
+    site.ask("run", heavy, "--until", "register")
     store = pid_of(site, "store")
     process = site.start("resume")
     try:

@@ -44,9 +44,15 @@ def test_a_canary_that_fails_no_more_than_the_stable_one_stays() -> None:
 
 
 def test_a_slow_canary_is_taken_back() -> None:
-    decision = decide(PLAN, STEP, GOOD, Window(100, 0, 0.050), START)
+    slow = Window(100, 0, 0.050)
+    assert isinstance(decide(PLAN, STEP, GOOD, slow, START), Hold), "the first answers are slow for other reasons"
+    decision = decide(PLAN, STEP, GOOD, slow, HELD)
     assert isinstance(decision, Abort)
     assert "50 ms" in decision.reason
+
+
+def test_a_p95_of_few_requests_is_not_judged() -> None:
+    assert isinstance(decide(PLAN, STEP, GOOD, Window(99, 0, 9.0), HELD), Advance)
 
 
 def test_a_small_difference_is_no_slowness_whatever_its_ratio() -> None:

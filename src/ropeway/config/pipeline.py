@@ -66,7 +66,8 @@ class Register(Section):
 
 
 class Sync(Section):
-    pass
+    patience: Duration = duration("2min")
+    """How long no byte may arrive at the store before the run is paused."""
 
 
 class Replicas(Section):
@@ -107,7 +108,7 @@ class Rollout(Section):
     max_error_rate: float = Field(0.01, ge=0, le=1)
     """Largest share of failed requests by which the new revision may be worse than the old one."""
     max_latency_ratio: float = Field(2.0, gt=0)
-    """Largest ratio of the P95 latencies, new to old; differences below 10 ms do not count."""
+    """Largest ratio of the P95 latencies, new to old, once both have had 100 requests; below 10 ms nothing counts."""
     keep: Duration = duration("10min")
     """How long the old revision stays ready at weight 0: a rollback within this time takes seconds."""
 

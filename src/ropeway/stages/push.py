@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from ropeway.config.pipeline import Sync
 from ropeway.errors import Conflict
 from ropeway.interfaces.host import Channel
 from ropeway.interfaces.store import Part, SignedPart
@@ -24,12 +25,13 @@ def push(context: Context, model: str, manifest: Manifest, source: HostPath) -> 
 
     Raises Unavailable when the store or the host does not answer, UnexpectedReply when the store refuses the bytes.
     """
+    patience = (context.pipeline.sync or Sync()).patience.total_seconds()
     for last in (False, False, True):
         missing = context.site.store.missing(context.key, model, manifest, check=True)
         if not missing:
             break
         try:
-            with context.site.scheduler.host.open("push", {"directory": source}) as channel:
+            with context.site.scheduler.host.open("push", {"directory": source, "budget": patience}) as channel:
                 _Sending(context, model, Digest(manifest.digest), channel, missing).run()
         except Conflict:  # another publisher of the same model has ended an upload that we shared: look again
             if last:
