@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.postgresql import postgresql
 from tests.testsite import TestSite, pipeline_text
 
 
@@ -23,6 +24,13 @@ def site() -> Iterator[TestSite]:
     finally:
         running.ask("down", expect=None)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a private PostgreSQL server."""
+    with postgresql() as url:
+        yield url
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.testsite import NAME, TestSite
 
@@ -128,13 +130,19 @@ def test_every_point_of_a_run_that_is_refused_by_verify(site: TestSite, pipeline
     assert served == {good["stages"][0]["record"]["digest"]}
 
 
-def test_every_point_of_a_rollback(site: TestSite, pipeline: Write, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_every_point_of_a_rollback(
+    site: TestSite, pipeline: Write, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    if kind == "postgresql":
+        site = replace(site, variables={"ROPEWAY_JOURNAL": request.getfixturevalue("postgresql_server")})
+    endpoint = f"undone-{kind}"
     for seed in (1, 2):
-        site.ask("run", pipeline("undone", seed=seed))
+        site.ask("run", pipeline(endpoint, seed=seed))
     killed = tmp_path / "killed"
     (tmp_path / "rollback.py").write_text(
         "from ropeway import api, sites\nfrom ropeway.runs import creation\n"
-        "print(creation.create_rollback(api.open_journal(), 'undone', sites.find_site()))\n"
+        f"print(creation.create_rollback(api.open_journal(), '{endpoint}', sites.find_site()))\n"
     )
     run = subprocess.check_output(
         [sys.executable, str(tmp_path / "rollback.py")], text=True, env=site.environment
@@ -142,4 +150,4 @@ def test_every_point_of_a_rollback(site: TestSite, pipeline: Write, tmp_path: Pa
     until_it_ends(site, killed, run)
     record = site.ask("status", run, "--json").last["stages"][0]["record"]
     assert (record["version"], record["replaced"]) == (1, 2)
-    assert aliases(site, "undone") == {"production": 1, "previous": 2}
+    assert aliases(site, endpoint) == {"production": 1, "previous": 2}

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ropeway.journal import open_database
-from tests.services.postgresql import postgresql
 
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    with postgresql() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -200,6 +200,23 @@ def test_interrupted_once_it_stops_cleanly_and_goes_on_later(site: TestSite, pip
     assert answer.last["stages"][0]["attempt"] == 1
 
 
+def test_interrupted_twice_it_stops_at_once(site: TestSite, pipeline: Write) -> None:
+    """The first interrupt is held up: the agent that it wants to say good-bye to does not answer."""
+    process = site.start("run", pipeline("hasty", train="--seconds 4"))
+    time.sleep(3)
+    agents = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for agent in agents:
+        os.kill(int(agent), signal.SIGSTOP)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=5)
+    assert process.returncode == 130
+    for agent in agents:
+        os.kill(int(agent), signal.SIGCONT)
+    assert site.ask("resume", "--json").last["state"] == "succeeded"
+
+
 def test_a_second_resume_is_refused_with_the_name_of_the_holder(site: TestSite, pipeline: Write) -> None:
     process = site.start("run", pipeline("held", train="--seconds 6"))
     try:
