@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uv
@@ -26,21 +27,21 @@ def test_the_wheel_alone_runs_the_mnist_pipeline_as_an_ordinary_user() -> None:
         shutil.copy(uv.find_uv_bin(), place / "uv")
         home = place / "home"
         home.mkdir()
-        ordinary = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        ordinary: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
         if ordinary:
             os.chown(home, 65534, 65534)
         kept = {name: value for name, value in os.environ.items() if "CERT" in name or "CA_" in name}
         variables = {**kept, "HOME": str(home), "PATH": f"{home}/.local/bin:/usr/bin:/bin"}
 
         def run(*command: str | Path) -> str:
-            done = subprocess.run(
+            done: subprocess.CompletedProcess[str] = subprocess.run(
                 [str(word) for word in command],
                 capture_output=True,
                 text=True,
                 env=variables,
                 cwd=home,
                 timeout=900,
-                **ordinary,  # type: ignore[arg-type]
+                **ordinary,
             )
             assert done.returncode == 0, done.stdout + done.stderr
             return done.stdout
