@@ -20,7 +20,16 @@ def test_the_wheel_alone_runs_the_mnist_pipeline_as_an_ordinary_user() -> None:
     place = Path("/tmp") / f"rw-wheel-{os.getpid()}"  # noqa: S108 - an ordinary user must be able to enter it
     place.mkdir(mode=0o755)
     try:
-        build = [uv.find_uv_bin(), "build", "--wheel", "--no-build-isolation", "--quiet", "--out-dir", place, ROOT]
+        build = [
+            uv.find_uv_bin(),
+            "build",
+            "--wheel",
+            "--no-build-isolation",
+            "--quiet",
+            "--out-dir",
+            str(place),
+            str(ROOT),
+        ]
         environment = {**os.environ, "VIRTUAL_ENV": sys.prefix}
         subprocess.run(build, check=True, env=environment)
         (wheel,) = place.glob("*.whl")
