@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from ropeway import places, sites
 from ropeway.config import Pipeline, Site
-from ropeway.errors import ConfigError, Conflict, RopewayError
+from ropeway.errors import ConfigError, Conflict, NotFound, RopewayError
 from ropeway.journal import Journal, Lease, RunRow, RunState, open_database
+from ropeway.names import key
 from ropeway.pipeline import HeldRun, proceed, show
 from ropeway.planning import PlannedEffect, planned
 from ropeway.runs import creation
@@ -138,6 +140,20 @@ def runs(limit: int = 50) -> Sequence[RunStatus]:
     """The newest runs first."""
     journal = _journal()
     return [run_status(journal, row) for row in journal.runs(limit)]
+
+
+def job_output(run: str, stage: str, stream: Literal["stdout", "stderr"], offset: int = 0) -> bytes:
+    """What the stage's newest job has written from byte `offset` on; empty before it was submitted."""
+    journal = _journal()
+    row = journal.run(run)
+    numbers = [attempt.number for attempt in journal.attempts(row.id) if attempt.stage == stage]
+    submitted = {(effect.stage, effect.attempt) for effect in journal.effects(row.id) if effect.name == "submit-job"}
+    if not numbers or (stage, max(numbers)) not in submitted:
+        return b""
+    scheduler = sites.connect(read_pinned(row.pinned, row.id).site).scheduler
+    with suppress(NotFound):
+        return b"".join(scheduler.log(key(row.id, stage, max(numbers)), stream, offset))
+    return b""
 
 
 def plan(pipeline: Path | str | Pipeline, site: Path | str | Site | None = None) -> Sequence[PlannedEffect]:

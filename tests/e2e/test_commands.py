@@ -64,6 +64,16 @@ def test_a_detached_run_goes_on_by_itself(site: TestSite, pipeline: Write) -> No
     assert "training with seed 0" in logs
 
 
+def test_a_job_is_heard_while_it_runs(site: TestSite, pipeline: Write) -> None:
+    process = site.start("run", pipeline("talking", train="--seconds 5"), "--until", "train")
+    time.sleep(4)
+    heard = site.ask("logs", "latest", "train").out
+    followed = site.ask("logs", "latest", "train", "--follow", "--json").out
+    process.communicate(timeout=30)
+    assert "training with seed 0" in heard
+    assert followed.count("training with seed 0") == 1
+
+
 def test_what_init_writes_passes_doctor_and_can_be_planned(site: TestSite, tmp_path: Path) -> None:
     site.ask("init", tmp_path / "start")
     place = tmp_path / "start"

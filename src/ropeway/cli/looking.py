@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ropeway.cli.logs import LogLine, LogReader
 from ropeway.cli.options import Debug, Json, OptionalRun
 from ropeway.cli.output import ending, print_json
 from ropeway.cli.render import show_run, show_runs
@@ -65,10 +65,11 @@ def logs(
         names = [s.name for s in seen.stages if stage in (None, s.name)]
         if not names:
             raise NotFound(f"looking for the log of {stage!r}: the run {seen.id} has no such stage", "ropeway status")
-        shown: dict[Path, int] = {}
+        reader = LogReader(names)
         while True:
-            for name in names:
-                _print_new(seen.folder / "logs", name, shown, as_json=as_json)
+            for line in reader.new(seen):
+                _show_line(line, as_json=as_json)
+            sys.stdout.flush()
             if not follow or seen.state in ENDED:
                 return
             time.sleep(LOOK_SECONDS)
@@ -113,18 +114,8 @@ def _show(seen: RunStatus, *, as_json: bool) -> None:
         show_run(seen)
 
 
-def _print_new(folder: Path, stage: str, shown: dict[Path, int], *, as_json: bool) -> None:
-    for ending_ in ("log", "out", "err"):
-        path = folder / f"{stage}.{ending_}"
-        if not path.is_file():
-            continue
-        with path.open("rb") as file:
-            file.seek(shown.get(path, 0))
-            new = file.read()
-        shown[path] = shown.get(path, 0) + len(new)
-        for line in new.decode(errors="replace").splitlines():
-            if as_json:
-                print_json({"stage": stage, "stream": ending_, "line": line})
-            else:
-                sys.stdout.write(f"{stage:<9} {line}\n")
-    sys.stdout.flush()
+def _show_line(line: LogLine, *, as_json: bool) -> None:
+    if as_json:
+        print_json(line)
+    else:
+        sys.stdout.write(f"{line.stage:<9} {line.text}\n")
