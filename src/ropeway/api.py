@@ -13,7 +13,7 @@ from ropeway.config import Pipeline, Site
 from ropeway.errors import ConfigError, Conflict, NotFound, RopewayError
 from ropeway.journal import Journal, Lease, RunRow, RunState, open_database
 from ropeway.names import key
-from ropeway.pipeline import HeldRun, proceed, show
+from ropeway.pipeline import HeldRun, let_go, proceed, redo, show
 from ropeway.planning import PlannedEffect, planned
 from ropeway.runs import creation
 from ropeway.runs.events import Listener
@@ -96,13 +96,12 @@ def resume(
         _check_stage(row, stage)
     with _held(journal, row, listener) as held:
         if journal.run(row.id).cancel_requested:
-            raise Conflict(f"resuming the run {row.id}: it was cancelled", "ropeway run PIPELINE")
+            raise Conflict(f"resuming the run {row.id}: it was cancelled", f"ropeway cancel {row.id}")
         if row.state is RunState.SUCCEEDED and from_stage is None:
             show(held, list(journal.attempts(row.id)))
             return run_status(journal, row)
         if from_stage is not None:
-            stages = held.pinned.stages
-            held.lease.supersede(stages[stages.index(from_stage) :])
+            redo(held, list(journal.attempts(row.id)), from_stage)
         try:
             proceed(held, list(journal.attempts(row.id)), until)
         finally:
@@ -121,12 +120,15 @@ def cancel(run: str, *, listener: Listener = _quiet) -> RunStatus:
         raise Conflict(f"cancelling the run {row.id}: it has succeeded already", "ropeway rollback ENDPOINT")
     journal.request_cancel(row.id)
     with _held(journal, row, listener, patient=True) as held:
+        if journal.run(row.id).state is RunState.SUCCEEDED:
+            raise Conflict(f"cancelling the run {row.id}: it has just succeeded", "ropeway rollback ENDPOINT")
         attempts = journal.attempts(row.id)
         number = sum(attempt.stage == "cancel" for attempt in attempts) + 1
         held.lease.begin("cancel", number)
         cancel_effects(held.context("cancel", number), journal.effects(row.id))
         held.lease.finish("cancel", number, "{}")
         held.lease.state(RunState.CANCELLED)
+        let_go(held)
     return run_status(journal, journal.run(row.id))
 
 

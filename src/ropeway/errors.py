@@ -6,7 +6,8 @@ RopewayError
 ├── NotFound         exit 4   name something that exists
 ├── Conflict         exit 5   someone else holds it: wait, or take it over
 ├── Unavailable      exit 6   try again: a service does not answer
-│   └── Paused       exit 6   the run waits for something outside; `ropeway resume` goes on
+│   ├── Paused       exit 6   the run waits for something outside; `ropeway resume` goes on
+│   └── Overdue      exit 6   it answers, but what was waited for has not come
 ├── UnexpectedReply  exit 7   a service said something that we do not understand
 └── StageFailed      exit 1   the work itself failed: read the reason
 """
@@ -57,6 +58,10 @@ class Paused(Unavailable):
     pass
 
 
+class Overdue(Unavailable):
+    """What was waited for has not come in time; everything that was asked did answer."""
+
+
 class UnexpectedReply(RopewayError):
     exit_code = 7
 
@@ -74,6 +79,7 @@ def by_name(name: str) -> type[RopewayError]:
         Conflict,
         Unavailable,
         Paused,
+        Overdue,
         UnexpectedReply,
         StageFailed,
     )

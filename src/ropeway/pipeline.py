@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from ropeway.errors import ConfigError, NotFound, RopewayError, Unavailable
+from ropeway.errors import ConfigError, Conflict, NotFound, RopewayError, Unavailable
 from ropeway.journal import AttemptRow, AttemptState, Lease, RunState
 from ropeway.journal.codec import from_mapping, to_json
-from ropeway.names import HostPath
+from ropeway.names import HostPath, key
 from ropeway.records import (
     Evaluation,
     ModelVersion,
@@ -28,6 +29,7 @@ from ropeway.runs.pinned import Pinned
 from ropeway.stages.adopt import adopt
 from ropeway.stages.context import Connections, Context
 from ropeway.stages.deploy import deploy
+from ropeway.stages.endpoint_lease import release
 from ropeway.stages.evaluate import evaluate
 from ropeway.stages.promote import promote
 from ropeway.stages.register import register
@@ -74,6 +76,8 @@ def _rollback(context: Context, _: Results, pinned: Pinned) -> Rollback:
         raise ConfigError("rolling back: no endpoint was named")
     return rollback(context, pinned.rollback)
 
+
+_LEAVES_NOTHING_HALF = {"train", "evaluate", "register", "sync"}
 
 STAGES: dict[str, Stage[Any]] = {
     "train": Stage(TrainedModel, _train_or_adopt),
@@ -134,6 +138,32 @@ def proceed(held: HeldRun, attempts: list[AttemptRow], until: str | None = None)
             held.lease.state(RunState.STOPPED)
             return
     held.lease.state(RunState.SUCCEEDED)
+    let_go(held)
+
+
+def redo(held: HeldRun, attempts: list[AttemptRow], stage: str) -> None:
+    """Let this stage and those after it begin anew; a job that one of them left running is ended first.
+
+    Raises Conflict when one that changes an endpoint was cut short: half of a rollout is no place to begin from.
+    """
+    again = held.pinned.stages[held.pinned.stages.index(stage) :]
+    for row in attempts:
+        if row.state is AttemptState.RUNNING and row.stage in again:
+            if row.stage not in _LEAVES_NOTHING_HALF:
+                raise Conflict(
+                    f"redoing {stage}: the stage {row.stage} was cut short, and must come to its end first",
+                    f"ropeway resume {held.lease.run}",
+                )
+            held.site.scheduler.cancel(key(held.lease.run, row.stage, row.number))
+    held.lease.supersede(again)
+
+
+def let_go(held: HeldRun) -> None:
+    """Nobody has to wait for this run any more to change its endpoint."""
+    endpoint = held.pinned.rollback or (held.pinned.pipeline.deploy.endpoint if held.pinned.pipeline.deploy else None)
+    if endpoint is not None:
+        with suppress(RopewayError):  # else it lapses by itself
+            release(held.context("release", 0), endpoint)
 
 
 def show(held: HeldRun, attempts: list[AttemptRow]) -> None:
@@ -172,6 +202,10 @@ def _reused(held: HeldRun, name: str, last: AttemptRow | None) -> object | None:
 
 def _attempt(held: HeldRun, name: str, last: AttemptRow | None) -> int:
     """The number of the attempt to work on: the one that was cut short, else a new one."""
+    if last and last.state is AttemptState.FAILED and name == "rollback":
+        held.lease.reopen(name, last.number)  # a new plan would take the good revision for the bad one
+        held.tell("resumed", name, f"attempt {last.number} goes on: it failed")
+        return last.number
     if last and last.state is AttemptState.RUNNING:
         held.tell("resumed", name, f"attempt {last.number} goes on: it was cut short")
         return last.number
@@ -189,6 +223,7 @@ def _note_failure(held: HeldRun, name: str, number: int, error: RopewayError) ->
     else:
         held.lease.fail(name, number, told)
         held.lease.state(RunState.FAILED, told)
+        let_go(held)
     held.tell("failed", name, error.message)
     return error
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from ropeway.errors import Unavailable
+from ropeway.errors import Overdue
 
 T = TypeVar("T")
 
@@ -45,14 +45,14 @@ def poll(
 ) -> T:
     """The first answer of `look` that is not None, asked again after `first`, then ever later up to `longest`.
 
-    Raises Unavailable naming `what` when the deadline has passed.
+    Raises Overdue naming `what` when the deadline has passed.
     """
     end = clock.monotonic() + deadline.total_seconds()
     delay = first.total_seconds()
     while (answer := look()) is None:
         left = end - clock.monotonic()
         if left <= 0:
-            raise Unavailable(f"waiting for {what}: nothing after {deadline.total_seconds():g} s")
+            raise Overdue(f"waiting for {what}: nothing after {deadline.total_seconds():g} s")
         clock.sleep(min(delay, left))
         delay = min(delay * 1.5, longest.total_seconds())
     return answer

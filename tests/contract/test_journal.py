@@ -28,6 +28,11 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Loss:
+    value: float
+
+
+@dataclass(frozen=True)
 class Record:
     value: int
 
@@ -150,8 +155,20 @@ def test_attempts_end_as_they_were_told(journal: Journal) -> None:
     first, second = journal.attempts(run)
     assert (first.state, first.error) == (AttemptState.FAILED, {"message": "no"})
     assert (second.state, second.record) == (AttemptState.SUCCEEDED, {"digest": "x"})
-    lease.supersede(["train"])
-    assert [row.state for row in journal.attempts(run)] == [AttemptState.FAILED, AttemptState.SUPERSEDED]
+    lease.begin("evaluate", 1)
+    lease.supersede(["train", "evaluate"])
+    states = [row.state for row in journal.attempts(run)]
+    assert states == [AttemptState.FAILED, AttemptState.SUPERSEDED, AttemptState.SUPERSEDED]
+    lease.reopen("train", 1)
+    assert journal.attempts(run)[0].state is AttemptState.RUNNING
+
+
+def test_numbers_that_are_none_survive_being_recorded(journal: Journal) -> None:
+    lease = journal.acquire(new_run(journal, "r"))
+    lease.begin("train", 1)
+    for _ in range(2):
+        effect = Effect("odd", lambda: Loss(float("nan")), lambda _: None, lambda plan: plan, Loss, Loss)
+        assert str(lease.effect("train", 1, effect).value) == "nan"
 
 
 def test_a_journal_of_a_newer_release_is_refused(journal_place: str) -> None:

@@ -39,8 +39,9 @@ def test_the_same_key_goes_on_with_the_same_run(site: TestSite, pipeline: Write)
 
 
 def test_a_second_version_replaces_the_first_and_a_rollback_brings_it_back(site: TestSite, pipeline: Write) -> None:
-    first = site.ask("run", pipeline("twice", seed=1), "--json").last
-    second = site.ask("run", pipeline("twice", seed=2), "--json").last
+    elsewhere = "{endpoint: twice-there, ready_within: 60s}"
+    first = site.ask("run", pipeline("twice", seed=1, deploy=elsewhere), "--json").last
+    second = site.ask("run", pipeline("twice", seed=2, deploy=elsewhere), "--json").last
     digests = [run["stages"][0]["record"]["digest"] for run in (first, second)]
     assert digests[0] != digests[1]
     promotion = second["stages"][-1]["record"]
@@ -48,7 +49,7 @@ def test_a_second_version_replaces_the_first_and_a_rollback_brings_it_back(site:
     assert [step["weight"] for step in promotion["steps"]] == [50, 100]
     url = f"{second['stages'][4]['record']['url']}/v2/models/twice"
     assert httpx.get(url).headers["x-model-digest"] == digests[1]
-    back = site.ask("rollback", "twice", "--json").last["stages"][0]["record"]
+    back = site.ask("rollback", "twice-there", "--json").last["stages"][0]["record"]
     assert (back["version"], back["replaced"], back["kept"]) == (1, 2, True)
     assert back["seconds"] < 5
     assert httpx.get(url).headers["x-model-digest"] == digests[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from ropeway.config.pipeline import Name, Section
 from ropeway.config.units import Secret
@@ -13,12 +13,21 @@ EMBEDDED = "embedded"
 """Address of a service that `ropeway up` starts; its port is chosen then."""
 
 
+def _without_credentials(value: str) -> str:
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        raise ValueError("an address with a name and a password in it: give them by reference, beside it")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_without_credentials)]
+
+
 class Address(Section):
     """The same service as seen from three places, where these differ."""
 
-    controller: str
-    cluster: str
-    pods: str
+    controller: Url
+    cluster: Url
+    pods: Url
 
 
 def _everywhere(value: object) -> object:
@@ -66,12 +75,12 @@ class LocalServing(Section):
     """Replicas are processes of this machine behind a gateway, kept up by the site's supervisor."""
 
     kind: Literal["local"]
-    gateway: str = EMBEDDED
+    gateway: Url = EMBEDDED
 
 
 class PrometheusMetrics(Section):
     kind: Literal["prometheus"]
-    uri: str
+    uri: Url
 
 
 class LocalMetrics(Section):

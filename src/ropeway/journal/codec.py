@@ -26,7 +26,8 @@ def _adapter(kind: type[T]) -> TypeAdapter[T]:
 
 
 def to_json(kind: type[T], value: T) -> str:
-    return _adapter(kind).dump_json(value).decode()
+    # Not the adapter's own writer: it turns NaN and infinity, which losses are at times, into null.
+    return json.dumps(_adapter(kind).dump_python(value, mode="json"))
 
 
 def to_mapping(kind: type[T], value: T) -> Mapping[str, object]:

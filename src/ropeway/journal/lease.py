@@ -37,15 +37,19 @@ class Lease:
         """`record`: the stage's result as JSON."""
         self._end_attempt(stage, number, AttemptState.SUCCEEDED, record, None)
 
+    def reopen(self, stage: str, number: int) -> None:
+        """A failed attempt goes on with the effects that it has, instead of a new one with new plans."""
+        self._end_attempt(stage, number, AttemptState.RUNNING, None, None)
+
     def fail(self, stage: str, number: int, error: Mapping[str, object]) -> None:
         self._end_attempt(stage, number, AttemptState.FAILED, None, json.dumps(error))
 
     def supersede(self, stages: Collection[str]) -> None:
-        """The succeeded attempts of these stages no longer count: the next look begins new ones."""
+        """The attempts of these stages that succeeded or were cut short no longer count: new ones are begun."""
         marks = ", ".join("?" for _ in stages)
         self._write(
-            f"UPDATE attempt SET state = ? WHERE run = ? AND state = ? AND stage IN ({marks})",  # noqa: S608 - only marks
-            (AttemptState.SUPERSEDED, self.run, AttemptState.SUCCEEDED, *stages),
+            f"UPDATE attempt SET state = ? WHERE run = ? AND state IN (?, ?) AND stage IN ({marks})",  # noqa: S608 - only marks
+            (AttemptState.SUPERSEDED, self.run, AttemptState.SUCCEEDED, AttemptState.RUNNING, *stages),
         )
 
     def state(self, state: RunState, error: Mapping[str, object] | None = None) -> None:

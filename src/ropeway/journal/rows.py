@@ -29,7 +29,7 @@ class AttemptState(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SUPERSEDED = "superseded"
-    """It succeeded, and its user asked to have it done again."""
+    """It succeeded or was cut short, and its user asked to have it done again."""
 
 
 @dataclass(frozen=True, slots=True)

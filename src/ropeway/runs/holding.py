@@ -33,8 +33,10 @@ class Holding:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        self._thread.join()
-        self._lease.release()
+        try:
+            self._thread.join()
+        finally:
+            self._lease.release()
 
     def _beat(self) -> None:
         while not self._over.wait(HEARTBEAT_SECONDS):
@@ -52,4 +54,6 @@ class Holding:
     def _stop(self, reason: RopewayError) -> None:
         """A real signal: the main thread may be waiting in a system call, for a job's end."""
         self.reason = reason
+        if self._over.is_set():
+            return
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

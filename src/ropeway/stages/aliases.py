@@ -28,6 +28,21 @@ def move_alias(context: Context, model: str, alias: str, version: int) -> AliasM
     return _move(context, alias, plan)
 
 
+def keep_alias(context: Context, model: str, kept: str, alias: str, version: int) -> int | None:
+    """Before `alias` moves to this version, let `kept` name what it names now: the version that is replaced, if any.
+
+    When `alias` has moved already (by an attempt that failed later), `kept` stays, and what it names was replaced.
+    """
+
+    def plan() -> AliasMove:
+        aliases = context.site.registry.aliases(model)
+        now, before = aliases.get(alias), aliases.get(kept)
+        return AliasMove(model, kept, before, before if now in (None, version) else now)
+
+    move = _move(context, kept, plan)
+    return move.after if move.after != version else None
+
+
 def drop_alias(context: Context, model: str, alias: str, version: int) -> AliasMove:
     """Take the alias away if it names this version; leave it where it names another."""
 

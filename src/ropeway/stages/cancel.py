@@ -8,6 +8,7 @@ from ropeway.interfaces.serving import RevisionSpec
 from ropeway.journal import EffectRow
 from ropeway.journal.codec import from_mapping
 from ropeway.records import Revision
+from ropeway.stages.aliases import AliasMove
 from ropeway.stages.context import Context
 from ropeway.stages.endpoints import EndpointChange, heaviest
 from ropeway.stages.jobs import JobPlan
@@ -22,11 +23,17 @@ def cancel(context: Context, effects: Sequence[EffectRow]) -> None:
     for effect in effects:
         if effect.name == "submit-job":
             context.site.scheduler.cancel(from_mapping(JobPlan, effect.plan).key)
-    added = next((effect for effect in reversed(effects) if effect.name == "add-revision"), None)
-    settled = any(effect.name == "settle" for effect in effects)
-    if added is not None and not settled:
-        for revision in _brought(from_mapping(EndpointChange, added.plan)):
+    added = next((e for e in reversed(effects) if e.name == "add-revision" and e.stage == "deploy"), None)
+    promoted = _promoted(effects)
+    for revision in _brought(from_mapping(EndpointChange, added.plan)) if added else []:
+        if revision.version not in promoted:
             withdraw(context, revision)
+
+
+def _promoted(effects: Sequence[EffectRow]) -> set[int | None]:
+    """The versions that an alias was to name at the end of a rollout: from there on the traffic is theirs."""
+    moves = [e for e in effects if e.stage == "promote" and e.name.startswith("alias-")]
+    return {from_mapping(AliasMove, move.plan).after for move in moves}
 
 
 def _brought(change: EndpointChange) -> list[Revision]:

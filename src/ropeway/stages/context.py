@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ropeway.config import Pipeline
+from ropeway.errors import StageFailed
 from ropeway.interfaces.metrics import Metrics
 from ropeway.interfaces.registry import Registry
 from ropeway.interfaces.scheduler import Scheduler
@@ -75,9 +76,12 @@ class Context:
         return place
 
     def result(self, stage: str, name: str) -> Mapping[str, object] | None:
-        """A JSON object among a stage's results; None when it was not written."""
+        """A JSON object among a stage's results; None when it was not written. Raises StageFailed when it is broken."""
         path = self.folder / "results" / stage / name
         if not path.is_file():
             return None
-        content = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StageFailed(f"reading {name} of {stage}: {error}", f"ropeway logs {self.run} {stage}") from error
         return content if isinstance(content, dict) else None

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ropeway.config.pipeline import Deploy
-from ropeway.errors import ConfigError, RopewayError, StageFailed, Unavailable
+from ropeway.errors import ConfigError, Overdue, RopewayError, StageFailed
 from ropeway.interfaces.serving import RevisionId, RevisionSpec, RevisionState
 from ropeway.journal import Effect
 from ropeway.names import Digest
 from ropeway.records import Revision, SyncedModel
 from ropeway.stages.context import Context
-from ropeway.stages.endpoint_lease import take
 from ropeway.stages.endpoints import change_endpoint, heaviest, with_revision
 from ropeway.stages.withdraw import withdraw
 from ropeway.waiting import poll
@@ -36,7 +35,6 @@ def deploy(context: Context, synced: SyncedModel) -> Revision:
     section = context.pipeline.deploy
     if section is None:
         raise ConfigError("deploying: the pipeline has no stage deploy")
-    take(context, section.endpoint)
     spec = _revision(context, section, synced)
     change = change_endpoint(context, "add-revision", section.endpoint, lambda endpoint: with_revision(endpoint, spec))
     stable = heaviest(change.before)
@@ -97,7 +95,7 @@ def wait_ready(context: Context, endpoint: str, revision: RevisionId, within: ti
 
     try:
         return poll(look, deadline=within, what=f"{endpoint} {revision}", clock=context.clock)
-    except Unavailable as error:
+    except Overdue as error:
         reason = f" ({last[-1]})" if last else ""
         raise StageFailed(f"{error}{reason}", f"ropeway status {context.run}") from error
 

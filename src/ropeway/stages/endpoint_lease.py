@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from ropeway.errors import Conflict
 from ropeway.interfaces.store import ETag
+from ropeway.journal.codec import from_mapping
 from ropeway.stages.context import Context
 
 LIFETIME = timedelta(minutes=30)
@@ -52,7 +53,7 @@ def _look(context: Context, endpoint: str) -> tuple[ETag | None, EndpointLease |
     found = context.site.store.look(_name(endpoint))
     if found is None:
         return None, None
-    return found[0], EndpointLease(**json.loads(found[1]))
+    return found[0], from_mapping(EndpointLease, json.loads(found[1]))
 
 
 def _name(endpoint: str) -> str:

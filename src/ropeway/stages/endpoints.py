@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from ropeway.errors import ConfigError
+from ropeway.errors import ConfigError, Conflict
 from ropeway.interfaces.serving import EndpointSpec, EndpointState, RevisionId, RevisionSpec
 from ropeway.journal import Effect
 from ropeway.stages.context import Context
@@ -61,6 +61,12 @@ def retiring(spec: EndpointSpec, retire_at: float | None, stable: RevisionId) ->
     )
 
 
+def _staying(spec: EndpointSpec | None) -> frozenset[tuple[object, ...]]:
+    """The revisions that are not about to retire, with weights and replicas: the others may go at any time."""
+    kept = [r for r in spec.revisions if r.retire_at is None] if spec else []
+    return frozenset((r.id, r.weight, r.minimum, r.maximum) for r in kept)
+
+
 def change_endpoint(
     context: Context, name: str, endpoint: str, edit: Callable[[EndpointSpec], EndpointSpec]
 ) -> EndpointChange:
@@ -73,12 +79,18 @@ def change_endpoint(
     def plan() -> EndpointChange:
         before = present(serving.state(endpoint))
         start = before or EndpointSpec(endpoint, context.pipeline.name, ())
-        return EndpointChange(before, replace(edit(start), owner=context.pipeline.name))
+        owner = context.pipeline.name if context.pipeline.deploy else start.owner
+        return EndpointChange(before, replace(edit(start), owner=owner))
 
     def find(change: EndpointChange) -> EndpointChange | None:
-        return change if present(serving.state(endpoint)) == change.after else None
+        return change if _staying(present(serving.state(endpoint))) == _staying(change.after) else None
 
     def do(change: EndpointChange) -> EndpointChange:
+        if _staying(present(serving.state(endpoint))) != _staying(change.before):
+            raise Conflict(
+                f"changing the endpoint {endpoint}: somebody else has changed it since this was planned",
+                f"ropeway resume {context.run} --from deploy",
+            )
         serving.apply(change.after, take(context, endpoint))
         return change
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -131,8 +130,11 @@ def _bring(context: Context, names: tuple[str, ...]) -> None:
     folder = context.site.scheduler.folder(context.key)
     for name in names:
         content = _read(context, HostPath(f"{folder.results}/{name}"), RESULT_LIMIT)
-        if content is not None:
-            (context.results(context.stage) / name).write_bytes(content)
+        copy = context.results(context.stage) / name
+        if content is None:
+            copy.unlink(missing_ok=True)  # of an earlier attempt
+        else:
+            copy.write_bytes(content)
     logs = context.folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     for stream, ending in (("stdout", "out"), ("stderr", "err")):
@@ -149,8 +151,5 @@ def _read(context: Context, path: HostPath, limit: int) -> bytes | None:
 
 def numbers(context: Context, stage: str) -> dict[str, float]:
     """The numbers of a stage's `metrics.json`; empty when it wrote none. Raises StageFailed when it is no JSON."""
-    try:
-        content = context.result(stage, "metrics.json") or {}
-    except json.JSONDecodeError as error:
-        raise StageFailed(f"reading metrics.json of {stage}: {error}", f"ropeway logs {context.run} {stage}") from error
+    content = context.result(stage, "metrics.json") or {}
     return {name: float(value) for name, value in content.items() if isinstance(value, int | float)}

@@ -48,7 +48,7 @@ def in_words(line: bytes) -> str:
     try:
         entry = json.loads(line)
         rest = dict(entry)
-    except ValueError:
+    except (ValueError, TypeError):
         return line.decode(errors="replace")[:200]
     words = [f"epoch {rest.pop('epoch')}"] if "epoch" in rest else []
     if "step" in rest:

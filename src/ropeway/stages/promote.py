@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ropeway.config.pipeline import Rollout
-from ropeway.errors import ConfigError, StageFailed
+from ropeway.errors import ConfigError, Conflict, StageFailed
 from ropeway.interfaces.metrics import RevisionRef, Window
 from ropeway.interfaces.serving import EndpointSpec, RevisionId
 from ropeway.journal import Effect
 from ropeway.records import Promotion, Revision, StepResult
 from ropeway.rollout import Abort, Advance, Plan, Replay, Step, decide
-from ropeway.stages.aliases import drop_alias, mirror_stages, move_alias
+from ropeway.stages.aliases import drop_alias, keep_alias, mirror_stages, move_alias
 from ropeway.stages.answers import Example, read_examples
 from ropeway.stages.context import Context
-from ropeway.stages.endpoint_lease import release, take
-from ropeway.stages.endpoints import change_endpoint, retiring, with_weights
+from ropeway.stages.endpoint_lease import take
+from ropeway.stages.endpoints import change_endpoint, heaviest, retiring, with_weights
 from ropeway.stages.sync import CANDIDATE
 from ropeway.stages.withdraw import withdraw
 from ropeway.waiting import poll
@@ -48,17 +48,13 @@ def promote(context: Context, revision: Revision) -> Promotion:
     section = context.pipeline.promote
     if section is None:
         raise ConfigError("promoting: the pipeline has no stage promote")
-    take(context, revision.endpoint)
     steps = _roll_out(context, section.rollout, revision)
     _settle(context, revision)
-    moved = move_alias(context, revision.model, section.alias, revision.version)
-    replaced = moved.before if moved.before != revision.version else None
-    if replaced is not None:
-        move_alias(context, revision.model, PREVIOUS, replaced)
+    replaced = keep_alias(context, revision.model, PREVIOUS, section.alias, revision.version)
+    move_alias(context, revision.model, section.alias, revision.version)
     drop_alias(context, revision.model, CANDIDATE, revision.version)
     mirror_stages(context, revision.model, revision.version, replaced)
     _keep_old(context, section.rollout, revision)
-    release(context, revision.endpoint)
     return Promotion(
         endpoint=revision.endpoint,
         model=revision.model,
@@ -100,7 +96,22 @@ def _shift(context: Context, revision: Revision, weight: int) -> None:
     shares = {RevisionId(revision.id): weight}
     if revision.replaces:
         shares[RevisionId(revision.replaces)] = 100 - weight
-    change_endpoint(context, f"weight-{weight}", revision.endpoint, lambda spec: with_weights(spec, shares))
+
+    def edit(spec: EndpointSpec) -> EndpointSpec:
+        _refuse_strangers(context, revision, spec)
+        return with_weights(spec, shares)
+
+    change_endpoint(context, f"weight-{weight}", revision.endpoint, edit)
+
+
+def _refuse_strangers(context: Context, revision: Revision, spec: EndpointSpec) -> None:
+    """Traffic is moved between the two that were verified and replaced, and taken from nobody else."""
+    serving = heaviest(spec)
+    again = f"ropeway resume {context.run} --from deploy"
+    if all(r.id != revision.id for r in spec.revisions):
+        raise StageFailed(f"promoting {revision.endpoint} {revision.id}: it is not deployed any more", again)
+    if serving is not None and serving.id not in (revision.id, revision.replaces):
+        raise Conflict(f"promoting {revision.endpoint} {revision.id}: {serving.id} serves there meanwhile", again)
 
 
 def wait_weight(context: Context, endpoint: str, revision: RevisionId, weight: int) -> None:

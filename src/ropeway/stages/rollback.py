@@ -13,7 +13,6 @@ from ropeway.records import Rollback
 from ropeway.stages.aliases import mirror_stages, move_alias
 from ropeway.stages.context import Context
 from ropeway.stages.deploy import revision_id, wait_ready
-from ropeway.stages.endpoint_lease import release, take
 from ropeway.stages.endpoints import change_endpoint, heaviest, present, with_revision, with_weights
 from ropeway.stages.promote import PREVIOUS, wait_weight
 
@@ -35,7 +34,6 @@ class RollbackPlan:
 
 def rollback(context: Context, endpoint: str) -> Rollback:
     """Raises NotFound when there is nothing to go back to."""
-    take(context, endpoint)
     plan = context.perform(_decision(context, endpoint))
     if not plan.kept:
         context.say(f"{plan.good.id} is not kept any more: starting it again")
@@ -47,7 +45,6 @@ def rollback(context: Context, endpoint: str) -> Rollback:
     move_alias(context, plan.good.model, plan.alias, plan.good.version)
     move_alias(context, plan.good.model, PREVIOUS, plan.bad.version)
     mirror_stages(context, plan.good.model, plan.good.version, plan.bad.version)
-    release(context, endpoint)
     return Rollback(
         endpoint=endpoint,
         model=plan.good.model,

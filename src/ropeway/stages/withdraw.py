@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ropeway.interfaces.serving import EndpointSpec, RevisionId
+from ropeway.interfaces.serving import EndpointSpec
 from ropeway.records import Revision
 from ropeway.stages.aliases import drop_alias
 from ropeway.stages.context import Context
-from ropeway.stages.endpoint_lease import release
-from ropeway.stages.endpoints import change_endpoint, with_weights, without_revision
+from ropeway.stages.endpoints import change_endpoint, heaviest, with_weights, without_revision
 from ropeway.stages.sync import CANDIDATE
 
 
@@ -16,9 +15,16 @@ def withdraw(context: Context, revision: Revision) -> None:
     if revision.replaces != revision.id:
         change_endpoint(context, "withdraw-revision", revision.endpoint, lambda spec: _without(spec, revision))
     drop_alias(context, revision.model, CANDIDATE, revision.version)
-    release(context, revision.endpoint)
 
 
 def _without(spec: EndpointSpec, revision: Revision) -> EndpointSpec:
-    rest = without_revision(spec, RevisionId(revision.id))
-    return with_weights(rest, {RevisionId(revision.replaces): 100}) if revision.replaces else rest
+    """Its share goes to the one that it came to replace, else to the heaviest; where it has gone nothing changes."""
+    gone = next((r for r in spec.revisions if r.id == revision.id), None)
+    if gone is None:
+        return spec
+    rest = without_revision(spec, gone.id)
+    heirs = [r for r in rest.revisions if r.id == revision.replaces] or [r for r in (heaviest(rest),) if r]
+    if not gone.weight or not heirs:
+        return rest
+    shares = {r.id: r.weight for r in rest.revisions}
+    return with_weights(rest, shares | {heirs[0].id: heirs[0].weight + gone.weight})
