@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -98,8 +101,11 @@ def test_a_schema_describes_every_key(site: TestSite, kind: str) -> None:
     assert schema["additionalProperties"] is False
 
 
-def test_completion_is_offered(site: TestSite) -> None:
-    assert "complete" in site.ask("--show-completion", "bash", expect=None).out + site.ask("--help").out
+def test_the_shell_is_told_how_a_word_goes_on() -> None:
+    asked = {"_ROPEWAY_COMPLETE": "complete_bash", "COMP_WORDS": "ropeway st", "COMP_CWORD": "1"}
+    command = [Path(sys.prefix) / "bin" / "ropeway"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **asked})
+    assert done.stdout.split() == ["status"]
 
 
 def test_an_unknown_run_is_not_found(site: TestSite) -> None:

@@ -62,9 +62,11 @@ def retiring(spec: EndpointSpec, retire_at: float | None, stable: RevisionId) ->
 
 
 def _staying(spec: EndpointSpec | None) -> frozenset[tuple[object, ...]]:
-    """The revisions that are not about to retire, with weights and replicas: the others may go at any time."""
-    kept = [r for r in spec.revisions if r.retire_at is None] if spec else []
-    return frozenset((r.id, r.weight, r.minimum, r.maximum) for r in kept)
+    """Whose it is, and the revisions that are not about to retire: the others may go at any time."""
+    if spec is None or not spec.revisions:
+        return frozenset()
+    kept = [r for r in spec.revisions if r.retire_at is None]
+    return frozenset([(spec.owner,), *((r.id, r.model, r.weight, r.minimum, r.maximum) for r in kept)])
 
 
 def change_endpoint(
