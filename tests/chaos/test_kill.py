@@ -16,6 +16,7 @@ import pytest
 
 from tests.testsite import NAME, TestSite
 
+pytestmark = pytest.mark.timeout(1200)  # some hundred deaths, each with a new start
 Write = Callable[..., Path]
 MOST = 200
 """More deaths than a run has points: a driver that never ends is a failure."""

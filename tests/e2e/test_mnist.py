@@ -19,6 +19,7 @@ from ropeway_agent.manifest import check, parse
 from tests.contract.serving_load import load
 from tests.testsite import TestSite
 
+pytestmark = pytest.mark.timeout(900)  # it trains
 ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "tests" / "environments" / "mlflow-client" / "requirements.txt"
 LOADING = """
