@@ -54,7 +54,7 @@ def run(
 
 def create(pipeline: Path | str | Pipeline, site: Path | str | Site | None = None, *, once: str | None = None) -> str:
     """Write a run down without starting it; its id. `resume` starts it."""
-    return creation.create(_journal(), pipeline, sites.find_site(site), once)
+    return creation.create(open_journal(), pipeline, sites.find_site(site), once)
 
 
 def adopt(
@@ -70,7 +70,7 @@ def adopt(
 
     Without a `pipeline` it is registered and served under the name `model`, the folder's own name by default.
     """
-    run_id = creation.create_adoption(_journal(), Path(directory), model, pipeline, sites.find_site(site))
+    run_id = creation.create_adoption(open_journal(), Path(directory), model, pipeline, sites.find_site(site))
     return resume(run_id, until=until, listener=listener)
 
 
@@ -79,7 +79,7 @@ def rollback(endpoint: str, site: Path | str | Site | None = None, *, listener: 
 
     Raises NotFound when there is none.
     """
-    return resume(creation.create_rollback(_journal(), endpoint, sites.find_site(site)), listener=listener)
+    return resume(creation.create_rollback(open_journal(), endpoint, sites.find_site(site)), listener=listener)
 
 
 def resume(
@@ -90,7 +90,7 @@ def resume(
     `from_stage`: this stage and those after it are done again. Raises Conflict naming the holder when another process
     works on the run, or when it was cancelled; otherwise as `run`.
     """
-    journal = _journal()
+    journal = open_journal()
     row = journal.run(run)
     for stage in (from_stage, until):
         _check_stage(row, stage)
@@ -114,7 +114,7 @@ def cancel(run: str, *, listener: Listener = _quiet) -> RunStatus:
 
     Raises Conflict when its controller, on another host, does not let go.
     """
-    journal = _journal()
+    journal = open_journal()
     row = journal.run(run)
     if row.state is RunState.SUCCEEDED:
         raise Conflict(f"cancelling the run {row.id}: it has succeeded already", "ropeway rollback ENDPOINT")
@@ -134,19 +134,19 @@ def cancel(run: str, *, listener: Listener = _quiet) -> RunStatus:
 
 def status(run: str = "latest") -> RunStatus:
     """What the run is doing. `run` is an id, the beginning of one, or `latest`. Asks nothing outside the journal."""
-    journal = _journal()
+    journal = open_journal()
     return run_status(journal, journal.run(run))
 
 
 def runs(limit: int = 50) -> Sequence[RunStatus]:
     """The newest runs first."""
-    journal = _journal()
+    journal = open_journal()
     return [run_status(journal, row) for row in journal.runs(limit)]
 
 
 def job_output(run: str, stage: str, stream: Literal["stdout", "stderr"], offset: int = 0) -> bytes:
     """What the stage's newest job has written from byte `offset` on; empty before it was submitted."""
-    journal = _journal()
+    journal = open_journal()
     row = journal.run(run)
     numbers = [attempt.number for attempt in journal.attempts(row.id) if attempt.stage == stage]
     submitted = {(effect.stage, effect.attempt) for effect in journal.effects(row.id) if effect.name == "submit-job"}
@@ -166,10 +166,6 @@ def plan(pipeline: Path | str | Pipeline, site: Path | str | Site | None = None)
 
 def open_journal() -> Journal:
     """The journal that all of these use: see `places.journal`."""
-    return _journal()
-
-
-def _journal() -> Journal:
     return Journal(open_database(places.journal()))
 
 

@@ -39,7 +39,3 @@ ONNX = {
 
 def is_float(datatype: str) -> bool:
     return datatype.startswith("FP")
-
-
-def is_integer(datatype: str) -> bool:
-    return datatype.startswith(("INT", "UINT"))

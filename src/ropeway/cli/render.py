@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ropeway.cli.output import print_json
-from ropeway.runs.events import Event, Listener
+from ropeway.runs.events import Event
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -137,7 +137,3 @@ def _stage(stage: StageStatus) -> str:
 
 def _time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S")
-
-
-def listening(renderer: Renderer) -> Listener:
-    return renderer.__call__

@@ -30,11 +30,6 @@ def to_json(kind: type[T], value: T) -> str:
     return json.dumps(_adapter(kind).dump_python(value, mode="json"))
 
 
-def to_mapping(kind: type[T], value: T) -> Mapping[str, object]:
-    mapping: Mapping[str, object] = json.loads(to_json(kind, value))
-    return mapping
-
-
 def from_mapping(kind: type[T], content: Mapping[str, object]) -> T:
     from pydantic import ValidationError
 

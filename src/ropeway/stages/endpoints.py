@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from ropeway.errors import ConfigError, Conflict
+from ropeway.errors import Conflict
 from ropeway.interfaces.serving import EndpointSpec, EndpointState, RevisionId, RevisionSpec
 from ropeway.journal import Effect
 from ropeway.stages.context import Context
@@ -16,12 +16,6 @@ from ropeway.stages.endpoint_lease import take
 class EndpointChange:
     before: EndpointSpec | None
     after: EndpointSpec
-
-
-def endpoint_name(context: Context) -> str:
-    if context.pipeline.deploy is None:
-        raise ConfigError(f"{context.stage}: the pipeline has no stage deploy")
-    return context.pipeline.deploy.endpoint
 
 
 def present(state: EndpointState | None) -> EndpointSpec | None:
